@@ -1,0 +1,82 @@
+//! `Debug` for the messages that hold a secret: their names and everything else, never the secret.
+
+use std::fmt;
+
+use crate::v1::{
+    Change, CreateSignatureKeyRequest, CreateSignatureKeyResponse, EnvironmentChanges,
+    ReplaceSecretRequest, ReplaceSecretResponse, SignerResource,
+};
+
+const REDACTED: &str = "(redacted)";
+
+impl fmt::Debug for CreateSignatureKeyRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CreateSignatureKeyRequest")
+            .field("signature_key", &self.signature_key)
+            .field("secret", &REDACTED)
+            .field("request_id", &self.request_id)
+            .field("expected_revision", &self.expected_revision)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for CreateSignatureKeyResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CreateSignatureKeyResponse")
+            .field("signature_key", &self.signature_key)
+            .field("generated_secret", &REDACTED)
+            .field("revision", &self.revision)
+            .finish()
+    }
+}
+
+impl fmt::Debug for ReplaceSecretRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReplaceSecretRequest")
+            .field("signature_key", &self.signature_key)
+            .field("secret", &REDACTED)
+            .field("request_id", &self.request_id)
+            .field("expected_revision", &self.expected_revision)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ReplaceSecretResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReplaceSecretResponse")
+            .field("signature_key", &self.signature_key)
+            .field("generated_secret", &REDACTED)
+            .field("revision", &self.revision)
+            .finish()
+    }
+}
+
+impl fmt::Debug for SignerResource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SignerResource")
+            .field("type", &self.r#type)
+            .field("key", &self.key)
+            .field("secret", &REDACTED)
+            .field("secret_version", &self.secret_version)
+            .finish()
+    }
+}
+
+impl fmt::Debug for EnvironmentChanges {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EnvironmentChanges")
+            .field("environment_id", &self.environment_id)
+            .field("change_set_bytes", &self.change_set.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Change")
+            .field("kind", &self.kind)
+            .field("id", &self.id)
+            .field("resource_bytes", &self.resource.as_ref().map(bytes::Bytes::len))
+            .finish_non_exhaustive()
+    }
+}
