@@ -1,0 +1,1 @@
+//! Where secrets rest: an envelope per secret version.
