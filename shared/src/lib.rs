@@ -2,6 +2,12 @@
 //! and verifying. No I/O, no tokio, no clock, no randomness: time and random bytes
 //! are arguments.
 
+pub mod api;
+pub mod digest;
+pub mod event;
 pub mod id;
+pub mod key;
 pub mod secret;
 pub mod signing;
+pub mod state;
+pub mod text;
