@@ -21,6 +21,7 @@ pub mod store {
     }
 }
 
+pub mod convert;
 mod redact;
 
 /// The encoded `FileDescriptorSet` of the contract, for reflection and for JSON.

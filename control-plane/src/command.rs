@@ -1,0 +1,107 @@
+//! Commands: what is asked for, in the imperative. Parsed at the edge (`api/`), so every field
+//! holds a valid value; ids, times and sealed secrets come in with the command.
+
+use std::sync::Arc;
+
+use countersign_proto::convert::InvalidField;
+use countersign_shared::api::{ApiDefinition, ApiPath, BackendTarget, BodyPolicy, MatchMode, Method};
+use countersign_shared::event::{Origin, Record};
+use countersign_shared::id::{ApiId, EnvironmentId, GroupId, KeyId, LogId};
+use countersign_shared::key::{SealedSecret, SignatureKeyType};
+use countersign_shared::signing::target::QueryMode;
+use countersign_shared::text::{ApiName, Domain, EnvironmentName, GroupName, KeyName, KeyText, Remark};
+
+use crate::keystore::WrappedKey;
+
+/// An id or a name, as the caller wrote it. For an API also `group/name`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference(pub String);
+
+#[derive(Debug)]
+pub enum Command {
+    /// The first one of every log: makes the log and RELEASE.
+    CreateLog { log_id: LogId, release: EnvironmentId },
+    CreateEnvironment { id: EnvironmentId, name: EnvironmentName, remark: Remark },
+    UpdateEnvironment { environment: Reference, name: Option<EnvironmentName>, remark: Option<Remark> },
+    DeleteEnvironment { environment: Reference },
+    CreateGroup { id: GroupId, name: GroupName, domains: Vec<Domain>, remark: Remark },
+    UpdateGroup { group: Reference, name: Option<GroupName>, domains: Option<Vec<Domain>>, remark: Option<Remark> },
+    DeleteGroup { group: Reference },
+    CreateApi { id: ApiId, group: Reference, name: ApiName, remark: Remark, definition: Arc<ApiDefinition> },
+    UpdateApi { api: Reference, name: Option<ApiName>, remark: Option<Remark>, patch: Box<DefinitionPatch> },
+    DeleteApi { api: Reference, force: bool },
+    PublishApi { api: Reference, environment: Reference },
+    TakeApiOffline { api: Reference, environment: Reference },
+    CreateKey { id: KeyId, name: KeyName, key_type: SignatureKeyType, key: KeyText, secret: SealedSecret },
+    RenameKey { key: Reference, name: Option<KeyName> },
+    ReplaceSecret { key: KeyId, secret: SealedSecret },
+    DeleteKey { key: Reference, force: bool },
+    BindKey { key: Reference, api: Reference, environment: Reference, replace: bool },
+    UnbindKey { api: Reference, environment: Reference },
+}
+
+/// The fields of a definition that an update names; the others stay as they are.
+#[derive(Debug, Default)]
+pub struct DefinitionPatch {
+    pub method: Option<Method>,
+    pub path: Option<ApiPath>,
+    pub match_mode: Option<MatchMode>,
+    pub targets: Option<Vec<BackendTarget>>,
+    /// `Some(None)`: the path as received.
+    pub backend_path: Option<Option<ApiPath>>,
+    pub timeout_ms: Option<u32>,
+    pub retries: Option<u32>,
+    pub body_policy: Option<BodyPolicy>,
+    pub query_mode: Option<QueryMode>,
+}
+
+impl DefinitionPatch {
+    /// The definition with the patch on it, or each field that does not fit the others.
+    pub fn over(&self, current: &ApiDefinition) -> Result<ApiDefinition, Vec<InvalidField>> {
+        let mut next = current.clone();
+        let backend = &mut next.backend;
+        put(&mut next.method, self.method.as_ref());
+        put(&mut next.path, self.path.as_ref());
+        put(&mut next.match_mode, self.match_mode.as_ref());
+        put(&mut backend.targets, self.targets.as_ref());
+        put(&mut backend.path, self.backend_path.as_ref());
+        put(&mut backend.timeout_ms, self.timeout_ms.as_ref());
+        put(&mut backend.retries, self.retries.as_ref());
+        put(&mut next.body_policy, self.body_policy.as_ref());
+        put(&mut next.query_mode, self.query_mode.as_ref());
+        let broken = next.check();
+        if broken.is_empty() {
+            return Ok(next);
+        }
+        Err(broken.into_iter().map(|(field, rule)| InvalidField::new(field, rule)).collect())
+    }
+}
+
+fn put<T: Clone>(field: &mut T, value: Option<&T>) {
+    if let Some(value) = value {
+        field.clone_from(value);
+    }
+}
+
+/// A command with all that the engine needs to carry it out.
+#[derive(Debug)]
+pub struct Request {
+    pub command: Command,
+    pub origin: Arc<Origin>,
+    /// The revision that the log must be at; none: any.
+    pub expected_revision: Option<u64>,
+    /// The data key of the command's sealed secret, to be durable before its event is.
+    pub wrapped_key: Option<WrappedKey>,
+}
+
+/// What a command came to: the events it made, now or when the same request came first.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The log's revision after the last of the events, or, where nothing had to change, as found.
+    pub revision: u64,
+    pub records: Vec<Record>,
+    /// Whether the request had been carried out before.
+    pub repeated: bool,
+    /// The state right after the events; of a repeated request, the state now.
+    pub state: countersign_shared::state::State,
+}

@@ -1,0 +1,330 @@
+//! Events as they are stored and shown. Stored bytes never change: a later schema version is
+//! brought up to date here, by a pure function for each step.
+
+use std::sync::Arc;
+
+use countersign_shared::event::{
+    ApiFields, EnvironmentFields, Event, GroupFields, Origin, Record, RequestMark,
+};
+use countersign_shared::id::InvalidId;
+use countersign_shared::key::{SealedSecret, SecretVersion};
+use countersign_shared::secret::Fingerprint;
+use countersign_shared::state::Stamp;
+use countersign_shared::text::{
+    Actor, ApiName, Domain, EnvironmentName, GroupName, InvalidText, KeyName, KeyText, Remark, RequestId,
+};
+
+use super::{
+    InvalidField, definition_from_proto, definition_to_proto, key_type_from_proto, key_type_to_proto, time_ms, timestamp,
+};
+use crate::v1;
+use crate::v1::event::Payload;
+
+pub const EVENT_SCHEMA_VERSION: u32 = 1;
+
+pub fn record_to_proto(record: &Record) -> v1::Event {
+    let request = record.origin.request.as_ref();
+    v1::Event {
+        revision: record.at.revision,
+        time: Some(timestamp(record.at.time_ms)),
+        actor: record.origin.actor.to_string(),
+        source: record.origin.source.clone(),
+        request_id: request.map(|mark| mark.id.to_string()).unwrap_or_default(),
+        request_digest: request.map(|mark| mark.digest.to_vec()).unwrap_or_default(),
+        schema_version: EVENT_SCHEMA_VERSION,
+        first_revision: record.first_revision,
+        payload: Some(payload_to_proto(&record.event)),
+    }
+}
+
+pub fn record_from_proto(message: &v1::Event) -> Result<Record, InvalidField> {
+    if message.schema_version != EVENT_SCHEMA_VERSION {
+        let reason = format!("{} is not known; a newer Countersign wrote it", message.schema_version);
+        return Err(InvalidField::new("schema_version", reason));
+    }
+    let time = message.time.as_ref().ok_or_else(|| InvalidField::new("time", "missing"))?;
+    let request = match message.request_id.as_str() {
+        "" => None,
+        id => Some(RequestMark {
+            id: text("request_id", RequestId::parse(id))?,
+            digest: (message.request_digest.as_slice().try_into())
+                .map_err(|_| InvalidField::new("request_digest", "not 32 bytes"))?,
+        }),
+    };
+    let payload = message.payload.as_ref().ok_or_else(|| InvalidField::new("payload", "of an unknown kind"))?;
+    Ok(Record {
+        at: Stamp { revision: message.revision, time_ms: time_ms("time", time)? },
+        origin: Arc::new(Origin {
+            actor: text("actor", Actor::parse(&message.actor))?,
+            source: message.source.clone(),
+            request,
+        }),
+        first_revision: message.first_revision,
+        event: payload_from_proto(payload)?,
+    })
+}
+
+fn payload_to_proto(event: &Event) -> Payload {
+    match event {
+        Event::LogCreated { log_id } => Payload::LogCreated(v1::LogCreated { log_id: log_id.to_string() }),
+        Event::EnvironmentCreated(fields) => {
+            let EnvironmentFields { id, name, remark } = fields;
+            Payload::EnvironmentCreated(v1::EnvironmentCreated {
+                id: id.to_string(),
+                name: name.to_string(),
+                remark: remark.to_string(),
+            })
+        }
+        Event::EnvironmentUpdated(fields) => {
+            let EnvironmentFields { id, name, remark } = fields;
+            Payload::EnvironmentUpdated(v1::EnvironmentUpdated {
+                id: id.to_string(),
+                name: name.to_string(),
+                remark: remark.to_string(),
+            })
+        }
+        Event::EnvironmentDeleted { id, name } => {
+            Payload::EnvironmentDeleted(v1::EnvironmentDeleted { id: id.to_string(), name: name.to_string() })
+        }
+        Event::GroupCreated(fields) => Payload::ApiGroupCreated(v1::ApiGroupCreated {
+            id: fields.id.to_string(),
+            name: fields.name.to_string(),
+            domains: fields.domains.iter().map(ToString::to_string).collect(),
+            remark: fields.remark.to_string(),
+        }),
+        Event::GroupUpdated(fields) => Payload::ApiGroupUpdated(v1::ApiGroupUpdated {
+            id: fields.id.to_string(),
+            name: fields.name.to_string(),
+            domains: fields.domains.iter().map(ToString::to_string).collect(),
+            remark: fields.remark.to_string(),
+        }),
+        Event::GroupDeleted { id, name } => {
+            Payload::ApiGroupDeleted(v1::ApiGroupDeleted { id: id.to_string(), name: name.to_string() })
+        }
+        Event::ApiCreated(fields) => Payload::ApiCreated(v1::ApiCreated {
+            id: fields.id.to_string(),
+            api_group: fields.group.to_string(),
+            name: fields.name.to_string(),
+            remark: fields.remark.to_string(),
+            definition: Some(definition_to_proto(&fields.definition)),
+        }),
+        Event::ApiUpdated(fields) => Payload::ApiUpdated(v1::ApiUpdated {
+            id: fields.id.to_string(),
+            api_group: fields.group.to_string(),
+            name: fields.name.to_string(),
+            remark: fields.remark.to_string(),
+            definition: Some(definition_to_proto(&fields.definition)),
+        }),
+        Event::ApiDeleted { id, group, name } => Payload::ApiDeleted(v1::ApiDeleted {
+            id: id.to_string(),
+            api_group: group.to_string(),
+            name: name.to_string(),
+        }),
+        Event::ApiPublished { api, environment, definition } => Payload::ApiPublished(v1::ApiPublished {
+            api: api.to_string(),
+            environment: environment.to_string(),
+            definition: Some(definition_to_proto(definition)),
+        }),
+        Event::ApiTakenOffline { api, environment } => Payload::ApiTakenOffline(v1::ApiTakenOffline {
+            api: api.to_string(),
+            environment: environment.to_string(),
+        }),
+        Event::KeyCreated { id, name, key_type, key, secret } => {
+            Payload::SignatureKeyCreated(v1::SignatureKeyCreated {
+                id: id.to_string(),
+                name: name.to_string(),
+                r#type: key_type_to_proto(*key_type).into(),
+                key: key.to_string(),
+                secret: Some(secret_to_proto(secret)),
+            })
+        }
+        Event::KeyRenamed { id, name, former_name } => Payload::SignatureKeyRenamed(v1::SignatureKeyRenamed {
+            id: id.to_string(),
+            name: name.to_string(),
+            former_name: former_name.to_string(),
+        }),
+        Event::SecretReplaced { id, secret } => Payload::SecretReplaced(v1::SecretReplaced {
+            id: id.to_string(),
+            secret: Some(secret_to_proto(secret)),
+        }),
+        Event::KeyDeleted { id, name, key } => Payload::SignatureKeyDeleted(v1::SignatureKeyDeleted {
+            id: id.to_string(),
+            name: name.to_string(),
+            key: key.to_string(),
+        }),
+        Event::KeyBound { key, api, environment } => Payload::KeyBound(v1::KeyBound {
+            signature_key: key.to_string(),
+            api: api.to_string(),
+            environment: environment.to_string(),
+        }),
+        Event::KeyRebound { key, former_key, api, environment } => Payload::KeyRebound(v1::KeyRebound {
+            signature_key: key.to_string(),
+            former_signature_key: former_key.to_string(),
+            api: api.to_string(),
+            environment: environment.to_string(),
+        }),
+        Event::KeyUnbound { key, api, environment } => Payload::KeyUnbound(v1::KeyUnbound {
+            signature_key: key.to_string(),
+            api: api.to_string(),
+            environment: environment.to_string(),
+        }),
+    }
+}
+
+fn payload_from_proto(payload: &Payload) -> Result<Event, InvalidField> {
+    Ok(match payload {
+        Payload::LogCreated(m) => Event::LogCreated { log_id: id("log_id", &m.log_id)? },
+        Payload::EnvironmentCreated(m) => Event::EnvironmentCreated(environment(&m.id, &m.name, &m.remark)?),
+        Payload::EnvironmentUpdated(m) => Event::EnvironmentUpdated(environment(&m.id, &m.name, &m.remark)?),
+        Payload::EnvironmentDeleted(m) => Event::EnvironmentDeleted {
+            id: id("id", &m.id)?,
+            name: text("name", EnvironmentName::parse(&m.name))?,
+        },
+        Payload::ApiGroupCreated(m) => Event::GroupCreated(group(&m.id, &m.name, &m.domains, &m.remark)?),
+        Payload::ApiGroupUpdated(m) => Event::GroupUpdated(group(&m.id, &m.name, &m.domains, &m.remark)?),
+        Payload::ApiGroupDeleted(m) => {
+            Event::GroupDeleted { id: id("id", &m.id)?, name: text("name", GroupName::parse(&m.name))? }
+        }
+        Payload::ApiCreated(m) => {
+            Event::ApiCreated(api(&m.id, &m.api_group, &m.name, &m.remark, m.definition.as_ref())?)
+        }
+        Payload::ApiUpdated(m) => {
+            Event::ApiUpdated(api(&m.id, &m.api_group, &m.name, &m.remark, m.definition.as_ref())?)
+        }
+        Payload::ApiDeleted(m) => Event::ApiDeleted {
+            id: id("id", &m.id)?,
+            group: id("api_group", &m.api_group)?,
+            name: text("name", ApiName::parse(&m.name))?,
+        },
+        Payload::ApiPublished(m) => Event::ApiPublished {
+            api: id("api", &m.api)?,
+            environment: id("environment", &m.environment)?,
+            definition: definition(m.definition.as_ref())?,
+        },
+        Payload::ApiTakenOffline(m) => Event::ApiTakenOffline {
+            api: id("api", &m.api)?,
+            environment: id("environment", &m.environment)?,
+        },
+        Payload::SignatureKeyCreated(m) => {
+            let key_type = key_type_from_proto("type", m.r#type)?;
+            Event::KeyCreated {
+                id: id("id", &m.id)?,
+                name: text("name", KeyName::parse(&m.name))?,
+                key_type,
+                key: text("key", KeyText::parse(key_type, &m.key))?,
+                secret: secret_from_proto(m.secret.as_ref())?,
+            }
+        }
+        Payload::SignatureKeyRenamed(m) => Event::KeyRenamed {
+            id: id("id", &m.id)?,
+            name: text("name", KeyName::parse(&m.name))?,
+            former_name: text("former_name", KeyName::parse(&m.former_name))?,
+        },
+        Payload::SecretReplaced(m) => {
+            Event::SecretReplaced { id: id("id", &m.id)?, secret: secret_from_proto(m.secret.as_ref())? }
+        }
+        Payload::SignatureKeyDeleted(m) => Event::KeyDeleted {
+            id: id("id", &m.id)?,
+            name: text("name", KeyName::parse(&m.name))?,
+            // The type is not in the event; a key of either type is one that Basic or HMAC takes.
+            key: text("key", any_key(&m.key))?,
+        },
+        Payload::KeyBound(m) => Event::KeyBound {
+            key: id("signature_key", &m.signature_key)?,
+            api: id("api", &m.api)?,
+            environment: id("environment", &m.environment)?,
+        },
+        Payload::KeyRebound(m) => Event::KeyRebound {
+            key: id("signature_key", &m.signature_key)?,
+            former_key: id("former_signature_key", &m.former_signature_key)?,
+            api: id("api", &m.api)?,
+            environment: id("environment", &m.environment)?,
+        },
+        Payload::KeyUnbound(m) => Event::KeyUnbound {
+            key: id("signature_key", &m.signature_key)?,
+            api: id("api", &m.api)?,
+            environment: id("environment", &m.environment)?,
+        },
+    })
+}
+
+pub(super) fn id<T: std::str::FromStr<Err = InvalidId>>(field: &str, text: &str) -> Result<T, InvalidField> {
+    text.parse().map_err(|e| InvalidField::new(field, e))
+}
+
+pub(super) fn text<T>(field: &str, parsed: Result<T, InvalidText>) -> Result<T, InvalidField> {
+    parsed.map_err(|e| InvalidField::new(field, e))
+}
+
+pub(super) fn environment(id_: &str, name: &str, remark: &str) -> Result<EnvironmentFields, InvalidField> {
+    Ok(EnvironmentFields {
+        id: id("id", id_)?,
+        name: text("name", EnvironmentName::parse(name))?,
+        remark: text("remark", Remark::parse(remark))?,
+    })
+}
+
+pub(super) fn group(id_: &str, name: &str, domains: &[String], remark: &str) -> Result<GroupFields, InvalidField> {
+    Ok(GroupFields {
+        id: id("id", id_)?,
+        name: text("name", GroupName::parse(name))?,
+        domains: domains.iter().map(|d| text("domains", Domain::parse(d))).collect::<Result<_, _>>()?,
+        remark: text("remark", Remark::parse(remark))?,
+    })
+}
+
+pub(super) fn api(
+    id_: &str,
+    group: &str,
+    name: &str,
+    remark: &str,
+    message: Option<&v1::ApiDefinition>,
+) -> Result<ApiFields, InvalidField> {
+    Ok(ApiFields {
+        id: id("id", id_)?,
+        group: id("api_group", group)?,
+        name: text("name", ApiName::parse(name))?,
+        remark: text("remark", Remark::parse(remark))?,
+        definition: definition(message)?,
+    })
+}
+
+pub(super) fn definition(
+    message: Option<&v1::ApiDefinition>,
+) -> Result<Arc<countersign_shared::api::ApiDefinition>, InvalidField> {
+    let message = message.ok_or_else(|| InvalidField::new("definition", "missing"))?;
+    let first = |bad: Vec<InvalidField>| {
+        bad.into_iter().next().unwrap_or_else(|| InvalidField::new("definition", "invalid"))
+    };
+    definition_from_proto(message).map(Arc::new).map_err(|bad| first(bad).within("definition"))
+}
+
+pub(super) fn secret_to_proto(secret: &SecretVersion) -> v1::SecretVersion {
+    v1::SecretVersion {
+        number: secret.number,
+        secret_id: secret.sealed.secret_id.to_string(),
+        fingerprint: secret.sealed.fingerprint.to_string(),
+        ciphertext: secret.sealed.ciphertext.to_vec(),
+        generated: secret.sealed.generated,
+    }
+}
+
+pub(super) fn secret_from_proto(message: Option<&v1::SecretVersion>) -> Result<SecretVersion, InvalidField> {
+    let message = message.ok_or_else(|| InvalidField::new("secret", "missing"))?;
+    let fingerprint = Fingerprint::parse(&message.fingerprint)
+        .ok_or_else(|| InvalidField::new("secret.fingerprint", "12 lower-case hex digits"))?;
+    Ok(SecretVersion {
+        number: message.number,
+        sealed: SealedSecret {
+            secret_id: id("secret.secret_id", &message.secret_id)?,
+            fingerprint,
+            ciphertext: Arc::from(message.ciphertext.as_slice()),
+            generated: message.generated,
+        },
+    })
+}
+
+fn any_key(text: &str) -> Result<KeyText, InvalidText> {
+    use countersign_shared::key::SignatureKeyType::{Basic, Hmac};
+    KeyText::parse(Hmac, text).or_else(|_| KeyText::parse(Basic, text))
+}
