@@ -1,1 +1,155 @@
-//! Where secrets rest: an envelope per secret version.
+//! Where secrets rest: one data key for each version of a secret, wrapped by the master
+//! key, in a file of its own beside the log. Owns sealing, unsealing and that file; never
+//! holds a plain secret longer than a call, and never writes one anywhere.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use countersign_shared::id::{KeyId, LogId, SecretId};
+use countersign_shared::secret::Secret;
+
+use crate::log::disk::DiskError;
+
+mod envelope;
+mod file;
+mod master;
+
+use envelope::WrappingKey;
+pub use envelope::{Sealed, WrappedKey};
+use file::KeystoreFile;
+pub use master::{MasterKey, MasterKeyError};
+
+/// The writing end of a keystore. There is one, held by the engine.
+#[derive(Debug)]
+pub struct Keystore {
+    file: KeystoreFile,
+    sealer: Sealer,
+}
+
+/// Why a keystore is not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum KeystoreError {
+    #[error(
+        "the master key is not the one that {} was made with: give that one", .0.display()
+    )]
+    WrongMasterKey(PathBuf),
+    #[error(
+        "{path} belongs to the log {found}, not to {expected}: put back the keystore of this \
+         data directory", path = path.display()
+    )]
+    Foreign { path: PathBuf, found: LogId, expected: LogId },
+    #[error(
+        "{path} is damaged at byte {offset}: {what}. Restore it from a backup; secrets whose data \
+         keys are lost must be set again", path = path.display()
+    )]
+    Corrupt { path: PathBuf, offset: usize, what: &'static str },
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    #[error("the cryptographic library refuses to work")]
+    Crypto,
+}
+
+/// Why data keys were not stored.
+#[derive(Debug, thiserror::Error)]
+pub enum PutError {
+    /// Nothing was stored; there may be room again later.
+    #[error("{0}: make space")]
+    Full(DiskError),
+    /// Nobody knows what is on disk. End the process; the next start reads the truth.
+    #[error("the keystore cannot go on: {0}")]
+    Fatal(DiskError),
+}
+
+/// The secret was not encrypted; nothing was written.
+#[derive(Debug, thiserror::Error)]
+#[error("the secret cannot be encrypted: the cryptographic library refuses to work")]
+pub struct SealError;
+
+/// Why a secret is not read.
+#[derive(Debug, thiserror::Error)]
+pub enum UnsealError {
+    #[error(
+        "the keystore has no data key for the secret {0}: it was forgotten, or the keystore is \
+         older than the log"
+    )]
+    NoDataKey(SecretId),
+    #[error("the ciphertext of the secret {0} does not belong to its key, or is damaged")]
+    Damaged(SecretId),
+}
+
+impl Keystore {
+    /// Opens the keystore of a log, making an empty one when there is none.
+    pub fn open(path: &Path, master: &MasterKey, log_id: LogId) -> Result<Self, KeystoreError> {
+        let (file, stored) = KeystoreFile::open(path, master, log_id)?;
+        let wrapping =
+            WrappingKey::derive(master, log_id, file.epoch()).map_err(|_| KeystoreError::Crypto)?;
+        let keys = stored.into_iter().map(|key| (key.secret_id, key)).collect();
+        let sealer = Sealer(Arc::new(Shared { wrapping, keys: RwLock::new(keys) }));
+        Ok(Self { file, sealer })
+    }
+
+    /// Stores data keys, durably when it returns. Only then may their ciphertexts be logged.
+    pub fn put(&mut self, keys: &[WrappedKey]) -> Result<(), PutError> {
+        self.file.append(keys)?;
+        let mut stored = self.sealer.0.keys.write().unwrap_or_else(PoisonError::into_inner);
+        stored.extend(keys.iter().map(|key| (key.secret_id, key.clone())));
+        Ok(())
+    }
+
+    /// A handle with which other threads seal and unseal.
+    pub fn sealer(&self) -> Sealer {
+        self.sealer.clone()
+    }
+}
+
+/// Seals and unseals secrets, on any thread.
+#[derive(Clone)]
+pub struct Sealer(Arc<Shared>);
+
+struct Shared {
+    wrapping: WrappingKey,
+    keys: RwLock<HashMap<SecretId, WrappedKey>>,
+}
+
+impl Sealer {
+    /// Encrypts a secret under a new data key, bound to this log, the key and the secret's id.
+    pub fn seal(
+        &self,
+        key: KeyId,
+        secret_id: SecretId,
+        secret: &Secret,
+    ) -> Result<Sealed, SealError> {
+        self.0.wrapping.seal(key, secret_id, secret).map_err(|_| SealError)
+    }
+
+    /// Decrypts a secret whose data key has been put.
+    pub fn unseal(
+        &self,
+        key: KeyId,
+        secret_id: SecretId,
+        ciphertext: &[u8],
+    ) -> Result<Secret, UnsealError> {
+        let wrapped = self.find(secret_id).ok_or(UnsealError::NoDataKey(secret_id))?;
+        self.0
+            .wrapping
+            .unseal(&wrapped, key, ciphertext)
+            .map_err(|_| UnsealError::Damaged(secret_id))
+    }
+
+    /// Whether the data key of a secret is stored.
+    pub fn contains(&self, secret_id: SecretId) -> bool {
+        self.0.keys.read().unwrap_or_else(PoisonError::into_inner).contains_key(&secret_id)
+    }
+
+    fn find(&self, secret_id: SecretId) -> Option<WrappedKey> {
+        self.0.keys.read().unwrap_or_else(PoisonError::into_inner).get(&secret_id).cloned()
+    }
+}
+
+impl fmt::Debug for Sealer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sealer")
+    }
+}

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use countersign_shared::id::LogId;
 
 mod chain;
+pub(crate) mod disk;
 pub mod memory;
 
 pub use chain::ChainHash;

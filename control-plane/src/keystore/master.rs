@@ -1,0 +1,115 @@
+//! The master key: 256 random bits from which every key that rests is derived. Kept as
+//! 64 hex digits in a file that only its owner can read, never in the log or in sled.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use aws_lc_rs::{hkdf, rand};
+use data_encoding::HEXLOWER_PERMISSIVE;
+use zeroize::Zeroizing;
+
+use crate::log::disk::{self, DiskError};
+
+const MASTER_KEY_BYTES: usize = 32;
+/// The digits and a line's end, with some room for other line ends.
+const FILE_BYTES_MAX: u64 = 2 * MASTER_KEY_BYTES as u64 + 8;
+const OTHERS: u32 = 0o077;
+
+/// The master key in memory: never printed, overwritten when dropped.
+pub struct MasterKey(Zeroizing<[u8; MASTER_KEY_BYTES]>);
+
+/// Why there is no master key.
+#[derive(Debug, thiserror::Error)]
+pub enum MasterKeyError {
+    #[error(
+        "there is no master key at {}: put back the one this data directory was made with; \
+         without it no secret in it can be read", .0.display()
+    )]
+    Missing(PathBuf),
+    #[error(
+        "the master key {path} can be read by others (mode {mode:04o}): chmod 600 {path}",
+        path = path.display()
+    )]
+    TooOpen { path: PathBuf, mode: u32 },
+    #[error("{} is not a master key, which is 64 hex digits", .0.display())]
+    Malformed(PathBuf),
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    #[error("the system gives no random bytes for a master key")]
+    NoRandomness,
+}
+
+impl MasterKey {
+    /// Reads the key at the path, making a new one, mode 0600, when there is none.
+    pub fn load_or_create(path: &Path) -> Result<Self, MasterKeyError> {
+        match Self::load(path) {
+            Err(MasterKeyError::Missing(_)) => Self::create(path),
+            loaded => loaded,
+        }
+    }
+
+    /// Reads the key at the path. One that the group or others can read is refused.
+    pub fn load(path: &Path) -> Result<Self, MasterKeyError> {
+        let metadata = match fs::metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(MasterKeyError::Missing(path.to_owned()));
+            }
+            found => found.map_err(DiskError::at("open", path))?,
+        };
+        let mode = metadata.permissions().mode() & 0o7777;
+        if mode & OTHERS != 0 {
+            return Err(MasterKeyError::TooOpen { path: path.to_owned(), mode });
+        }
+        if !metadata.is_file() || metadata.len() > FILE_BYTES_MAX {
+            return Err(MasterKeyError::Malformed(path.to_owned()));
+        }
+        let text = Zeroizing::new(fs::read(path).map_err(DiskError::at("read", path))?);
+        Self::parse(&text).ok_or_else(|| MasterKeyError::Malformed(path.to_owned()))
+    }
+
+    /// A key of given bytes, for tests and the simulator.
+    pub fn from_bytes(bytes: [u8; MASTER_KEY_BYTES]) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// The key for one purpose. The parts are a constant that ends in a zero byte and
+    /// fields of fixed length, so that two purposes never run into the same bytes.
+    #[expect(clippy::expect_used, reason = "32 bytes are within HKDF's limit of 255 × 32")]
+    pub(crate) fn derive(&self, purpose: &[&[u8]]) -> Zeroizing<[u8; 32]> {
+        let mut derived = Zeroizing::new([0; 32]);
+        hkdf::Salt::new(hkdf::HKDF_SHA256, b"countersign")
+            .extract(self.0.as_slice())
+            .expand(purpose, hkdf::HKDF_SHA256)
+            .and_then(|key| key.fill(derived.as_mut_slice()))
+            .expect("HKDF gives 32 bytes");
+        derived
+    }
+
+    fn create(path: &Path) -> Result<Self, MasterKeyError> {
+        let mut bytes = Zeroizing::new([0; MASTER_KEY_BYTES]);
+        rand::fill(bytes.as_mut_slice()).map_err(|_| MasterKeyError::NoRandomness)?;
+        let mut text = Zeroizing::new(HEXLOWER_PERMISSIVE.encode(bytes.as_slice()));
+        text.push('\n');
+        disk::replace(path, text.as_bytes())?;
+        Ok(Self(bytes))
+    }
+
+    fn parse(text: &[u8]) -> Option<Self> {
+        let digits = text.trim_ascii();
+        let mut bytes = Zeroizing::new([0; MASTER_KEY_BYTES]);
+        if digits.len() != 2 * bytes.len() {
+            return None;
+        }
+        HEXLOWER_PERMISSIVE.decode_mut(digits, bytes.as_mut_slice()).ok()?;
+        Some(Self(bytes))
+    }
+}
+
+impl fmt::Debug for MasterKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MasterKey(redacted)")
+    }
+}
