@@ -1,6 +1,8 @@
 //! The vectors made by the public signers, on every stage: canonical request, string to sign,
 //! signature, and back through the verifier.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use countersign_shared::secret::Secret;
 use countersign_shared::signing::{

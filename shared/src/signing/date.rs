@@ -106,3 +106,58 @@ fn number(tens: u8, ones: u8) -> Option<i64> {
     let digit = |byte: u8| byte.is_ascii_digit().then(|| i64::from(byte - b'0'));
     Some(digit(tens)? * 10 + digit(ones)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_moments_are_written_and_read() {
+        for (unix_seconds, text) in [
+            (0, "19700101T000000Z"),
+            (-1, "19691231T235959Z"),
+            (951_782_399, "20000228T235959Z"),
+            (951_782_400, "20000229T000000Z"),
+            (1_573_789_015, "20191115T033655Z"),
+            (1_795_435_200, "20261123T120000Z"),
+            (4_107_542_400, "21000301T000000Z"),
+            (YEAR_9999_END_UNIX, "99991231T235959Z"),
+            (YEAR_ZERO_UNIX, "00000101T000000Z"),
+        ] {
+            let date = SdkDate::from_unix_seconds(unix_seconds);
+            assert_eq!(date.to_string(), text);
+            assert_eq!(SdkDate::parse(text.as_bytes()), Some(date));
+            assert_eq!(date.unix_seconds(), unix_seconds);
+        }
+    }
+
+    #[test]
+    fn a_moment_that_four_digits_cannot_write_becomes_the_nearest() {
+        assert_eq!(SdkDate::from_unix_seconds(i64::MAX).to_string(), "99991231T235959Z");
+        assert_eq!(SdkDate::from_unix_seconds(i64::MIN).to_string(), "00000101T000000Z");
+    }
+
+    #[test]
+    fn anything_but_the_one_form_is_refused() {
+        for text in [
+            "",
+            "20261123T120000",
+            "20261123T120000z",
+            "20261123t120000Z",
+            "20261123 120000Z",
+            "2026-11-23T12:00:00Z",
+            "20261123T120000Z ",
+            "+0261123T120000Z",
+            "20261323T120000Z",
+            "20260023T120000Z",
+            "20260230T120000Z",
+            "20270229T120000Z",
+            "20261100T120000Z",
+            "20261123T240000Z",
+            "20261123T126000Z",
+            "20261123T120060Z",
+        ] {
+            assert_eq!(SdkDate::parse(text.as_bytes()), None, "{text}");
+        }
+    }
+}

@@ -1,11 +1,12 @@
 //! The HMAC signer: a key whose HMAC state is prepared once, and one `Authorization` value per
 //! request. It never keeps the secret's text, and never alters a request.
 
-use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
-use super::canonical::{CanonicalRequest, EMPTY_BODY_SHA256, UNSIGNED_PAYLOAD, string_to_sign};
+use super::canonical::{
+    CanonicalRequest, EMPTY_BODY_SHA256, UNSIGNED_PAYLOAD, lower_hex, string_to_sign,
+};
 use super::{ALGORITHM, CONTENT_HEADER, DATE_HEADER, SdkDate, Target};
 use crate::secret::Secret;
 
@@ -50,7 +51,7 @@ impl SignRequest<'_> {
         };
         match self.payload {
             Payload::Empty => write(&[host, date], EMPTY_BODY_SHA256.as_bytes(), out),
-            Payload::Hash(hash) => write(&[host, date], &hex(&hash), out),
+            Payload::Hash(hash) => write(&[host, date], &lower_hex(&hash), out),
             Payload::Unsigned => write(&[host, content, date], UNSIGNED_PAYLOAD.as_bytes(), out),
         }
     }
@@ -87,17 +88,11 @@ impl HmacSigner {
         out.extend_from_slice(self.opening.as_bytes());
         out.extend_from_slice(signed_headers);
         out.extend_from_slice(b", Signature=");
-        out.extend_from_slice(&hex(&signature));
+        out.extend_from_slice(&lower_hex(&signature));
     }
 
     /// The HMAC of a string to sign.
     pub fn signature(&self, string_to_sign: &[u8]) -> [u8; 32] {
         self.mac.clone().chain_update(string_to_sign).finalize().into_bytes().into()
     }
-}
-
-pub(super) fn hex(hash: &[u8; 32]) -> [u8; 64] {
-    let mut text = [0; 64];
-    HEXLOWER.encode_mut(hash, &mut text);
-    text
 }

@@ -14,10 +14,13 @@
 
 mod authorization;
 mod basic;
+mod byte_set;
 mod canonical;
 mod date;
 mod hmac;
+mod path;
 mod percent;
+mod query;
 mod refusal;
 pub mod target;
 mod verify;
@@ -26,8 +29,10 @@ pub use basic::BasicSigner;
 pub use canonical::{CanonicalRequest, EMPTY_BODY_SHA256, UNSIGNED_PAYLOAD, string_to_sign};
 pub use date::SdkDate;
 pub use hmac::{HmacSigner, Payload, SignRequest};
+pub use path::clean_path;
+pub use query::normalize_query;
 pub use refusal::Refusal;
-pub use target::{QueryMode, Target, TargetError, clean_path, normalize_query};
+pub use target::{QueryMode, Target, TargetError};
 pub use verify::{Received, Scheme, Verified, VerifyOptions, verify};
 
 /// The first word of an HMAC signature and of its string to sign.

@@ -1,6 +1,8 @@
 //! Percent escapes: reading a byte as it was meant, and writing it as the signature wants it.
 //! It never decides which part of a target is what; `canonical` and `target` do.
 
+use super::byte_set::ByteSet;
+
 /// How a piece of a target is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reading {
@@ -10,6 +12,21 @@ pub(super) enum Reading {
     Query,
     /// A name or value of a form, where `+` is a space.
     Form,
+}
+
+impl Reading {
+    /// The bytes that stand for themselves.
+    #[inline]
+    fn plain(self) -> &'static ByteSet {
+        static UNRESERVED: ByteSet =
+            ByteSet::of(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~");
+        static UNRESERVED_OR_SLASH: ByteSet =
+            ByteSet::of(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~/");
+        match self {
+            Self::Path => &UNRESERVED_OR_SLASH,
+            Self::Query | Self::Form => &UNRESERVED,
+        }
+    }
 }
 
 /// Appends `text`, decoded and encoded again with the unreserved set and upper-case hex,
@@ -25,19 +42,23 @@ pub(super) fn recode(text: &[u8], reading: Reading, out: &mut Vec<u8>) {
     }
 }
 
-/// Whether `recode` would leave `text` as it is.
-pub(super) fn is_normal(text: &[u8], reading: Reading) -> bool {
+/// Cuts off the longest beginning that needs no escaping and carries none.
+#[inline]
+pub(super) fn split_plain(text: &[u8], reading: Reading) -> (&[u8], &[u8]) {
+    let plain = reading.plain();
+    let end = text.iter().position(|byte| !plain.contains(*byte)).unwrap_or(text.len());
+    text.split_at(end)
+}
+
+/// Cuts off the longest beginning that `recode` would leave as it is.
+#[inline]
+pub(super) fn split_normal(text: &[u8], reading: Reading) -> (&[u8], &[u8]) {
     let mut rest = text;
     loop {
-        match split_plain(rest, reading).1 {
-            [] => return true,
-            [b'%', high, low, tail @ ..] if is_upper_hex(*high) && is_upper_hex(*low) => {
-                match hex_pair(*high, *low) {
-                    Some(byte) if !is_plain(byte, reading) => rest = tail,
-                    _ => return false,
-                }
-            }
-            _ => return false,
+        rest = split_plain(rest, reading).1;
+        match rest {
+            [b'%', high, low, tail @ ..] if is_normal_escape(*high, *low, reading) => rest = tail,
+            _ => return text.split_at(text.len() - rest.len()),
         }
     }
 }
@@ -73,31 +94,17 @@ fn decode_first(text: &[u8], reading: Reading) -> Option<(u8, &[u8])> {
 
 #[inline]
 fn push_encoded(byte: u8, reading: Reading, out: &mut Vec<u8>) {
-    if is_plain(byte, reading) {
+    if reading.plain().contains(byte) {
         out.push(byte);
     } else {
         out.extend_from_slice(&[b'%', upper_hex(byte >> 4), upper_hex(byte & 0xf)]);
     }
 }
 
-/// Cuts off the longest beginning that needs no escaping and carries none.
-#[inline]
-fn split_plain(text: &[u8], reading: Reading) -> (&[u8], &[u8]) {
-    let end = text.iter().position(|&byte| !is_plain(byte, reading)).unwrap_or(text.len());
-    text.split_at(end)
-}
-
-#[inline]
-fn is_plain(byte: u8, reading: Reading) -> bool {
-    match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => true,
-        b'/' => reading == Reading::Path,
-        _ => false,
-    }
-}
-
-fn is_upper_hex(byte: u8) -> bool {
-    matches!(byte, b'0'..=b'9' | b'A'..=b'F')
+fn is_normal_escape(high: u8, low: u8, reading: Reading) -> bool {
+    let is_upper_hex = |digit: u8| !digit.is_ascii_lowercase();
+    let needs_escape = |byte| !reading.plain().contains(byte);
+    is_upper_hex(high) && is_upper_hex(low) && hex_pair(high, low).is_some_and(needs_escape)
 }
 
 fn hex_digit(byte: u8) -> Option<u8> {

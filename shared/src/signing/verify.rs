@@ -5,10 +5,8 @@ use subtle::ConstantTimeEq;
 
 use super::authorization::{Authorization, BasicClaim, HmacClaim};
 use super::basic::is_password;
-use super::canonical::{CanonicalRequest, UNSIGNED_PAYLOAD, string_to_sign};
-use super::{
-    AUTHORIZATION_HEADER, CONTENT_HEADER, DATE_HEADER, HmacSigner, Refusal, SdkDate, hmac::hex,
-};
+use super::canonical::{CanonicalRequest, UNSIGNED_PAYLOAD, lower_hex, string_to_sign};
+use super::{AUTHORIZATION_HEADER, CONTENT_HEADER, DATE_HEADER, HmacSigner, Refusal, SdkDate};
 use crate::secret::Secret;
 
 /// How far `x-sdk-date` may lie from the verifier's clock, either way, unless configured.
@@ -137,7 +135,7 @@ fn verify_hmac<'s>(
         return Err(Refusal::UnsignedPayload);
     }
 
-    let body_hex = hex(&request.body_sha256);
+    let body_hex = lower_hex(&request.body_sha256);
     let (path, query) = request.target.split_once('?').unwrap_or((request.target, ""));
     let payload = sent_payload.unwrap_or(&body_hex);
     let canonical =
