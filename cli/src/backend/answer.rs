@@ -1,0 +1,66 @@
+//! The sample backend's answers, all JSON. Never shows a Basic header, which is the secret itself.
+
+use axum::body::Body;
+use axum::response::Response;
+use countersign_shared::signing::{ALGORITHM, Received, Refusal, Scheme, Verified};
+use data_encoding::HEXLOWER;
+use http::{HeaderValue, StatusCode, header};
+use serde_json::{Value, json};
+
+/// 200: what was seen.
+pub(super) fn verified(verified: &Verified, seen: &Received<'_>, body_bytes: usize) -> Response {
+    let scheme = match verified.scheme {
+        Scheme::Hmac => ALGORITHM,
+        Scheme::Basic => "Basic",
+    };
+    let headers: Vec<Value> =
+        seen.headers.iter().map(|(name, value)| json!([name, shown(value)])).collect();
+    let body = json!({
+        "verified": true,
+        "key": verified.key,
+        "scheme": scheme,
+        "payload_signed": verified.payload_signed,
+        "method": seen.method,
+        "target": seen.target,
+        "headers": headers,
+        "body_bytes": body_bytes,
+        "body_sha256": HEXLOWER.encode(&seen.body_sha256),
+    });
+    answer(StatusCode::OK, &body)
+}
+
+/// 401: why not.
+pub(super) fn refused(refusal: &Refusal) -> Response {
+    not_verified(StatusCode::UNAUTHORIZED, refusal.code(), &refusal.to_string())
+}
+
+pub(super) fn too_large(bytes_max: usize) -> Response {
+    let message = format!("the body is larger than {bytes_max} bytes");
+    not_verified(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", &message)
+}
+
+pub(super) fn broken_body(why: &str) -> Response {
+    let message = format!("the body did not arrive whole: {why}");
+    not_verified(StatusCode::BAD_REQUEST, "BODY_BROKEN", &message)
+}
+
+fn not_verified(status: StatusCode, reason: &str, message: &str) -> Response {
+    answer(status, &json!({ "verified": false, "reason": reason, "message": message }))
+}
+
+fn answer(status: StatusCode, body: &Value) -> Response {
+    let mut response = Response::new(Body::from(format!("{body:#}\n")));
+    *response.status_mut() = status;
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    response
+}
+
+/// A header's value; a Basic one, whatever header it travels in, without its credentials.
+fn shown(value: &[u8]) -> String {
+    let text = String::from_utf8_lossy(value);
+    match text.split_once(' ') {
+        Some((scheme, _)) if scheme.eq_ignore_ascii_case("basic") => format!("{scheme} (redacted)"),
+        _ => text.into_owned(),
+    }
+}

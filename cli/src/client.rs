@@ -1,0 +1,115 @@
+//! The way to the control plane: one channel, the caller's name on every call, and its refusals
+//! in words. The only file of this crate that names tonic.
+
+mod refusal;
+
+use std::time::Duration;
+
+use countersign_proto::v1;
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Request, Status};
+
+use crate::failure::Failure;
+pub(crate) use refusal::Refusal;
+
+/// How long to wait for a connection, and how long for the beginning of an answer.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const CALL_TIMEOUT: Duration = Duration::from_mins(1);
+/// A page of 1,000 resources with all their texts at the limit is larger than tonic's 4 MiB.
+const MESSAGE_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// The control plane takes 1–128 visible ASCII characters as a caller's name.
+const ACTOR_CHARACTERS_MAX: usize = 128;
+
+pub(crate) type Wire = InterceptedService<Channel, Caller>;
+
+/// A connection to a control plane, with a client for each of its services.
+#[derive(Clone, Debug)]
+pub(crate) struct ControlPlane {
+    wire: Wire,
+}
+
+impl ControlPlane {
+    /// Connects to an address such as `http://127.0.0.1:7400`.
+    pub(crate) async fn connect(address: &str) -> Result<Self, Failure> {
+        let endpoint = endpoint(address)?;
+        let channel = endpoint.connect().await.map_err(|error| unreachable(address, &error))?;
+        Ok(Self { wire: InterceptedService::new(channel, Caller { actor: actor() }) })
+    }
+}
+
+macro_rules! clients {
+    ($($name:ident: $module:ident::$client:ident)*) => {
+        impl ControlPlane {$(
+            pub(crate) fn $name(&self) -> v1::$module::$client<Wire> {
+                v1::$module::$client::new(self.wire.clone())
+                    .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            }
+        )*}
+    };
+}
+
+clients! {
+    environments: environments_client::EnvironmentsClient
+    api_groups: api_groups_client::ApiGroupsClient
+    apis: apis_client::ApisClient
+    signature_keys: signature_keys_client::SignatureKeysClient
+    bindings: bindings_client::BindingsClient
+    events: events_client::EventsClient
+    nodes: nodes_client::NodesClient
+}
+
+/// Names the caller on every call.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    actor: MetadataValue<Ascii>,
+}
+
+impl Interceptor for Caller {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        request.metadata_mut().insert("countersign-actor", self.actor.clone());
+        Ok(request)
+    }
+}
+
+fn endpoint(address: &str) -> Result<Endpoint, Failure> {
+    let usage = |what: &str| {
+        Failure::usage(format!(
+            "`--control-plane {address}` {what}; it reads like http://127.0.0.1:7400"
+        ))
+    };
+    let endpoint =
+        Endpoint::from_shared(address.to_owned()).map_err(|_| usage("is not an address"))?;
+    match endpoint.uri().scheme_str() {
+        Some("http") => {}
+        Some("https") => return Err(usage("asks for TLS, which is not spoken yet")),
+        _ => return Err(usage("has no scheme")),
+    }
+    Ok(endpoint.connect_timeout(CONNECT_TIMEOUT).timeout(CALL_TIMEOUT).tcp_nodelay(true))
+}
+
+fn unreachable(address: &str, error: &tonic::transport::Error) -> Failure {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    Failure::failed(format!("no control plane answers at {address}: {cause}")).advise(
+        "start one with `countersign dev` or `countersign control-plane`, \
+         or name another with --control-plane or COUNTERSIGN_CONTROL_PLANE",
+    )
+}
+
+/// `user@host`, as far as this machine tells.
+fn actor() -> MetadataValue<Ascii> {
+    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
+    let user = user.unwrap_or_else(|_| format!("uid-{}", rustix::process::getuid().as_raw()));
+    let system = rustix::system::uname();
+    let name: String = format!("{user}@{}", system.nodename().to_string_lossy())
+        .chars()
+        .map(|character| if character.is_ascii_graphic() { character } else { '_' })
+        .take(ACTOR_CHARACTERS_MAX)
+        .collect();
+    MetadataValue::try_from(name).unwrap_or_else(|_| MetadataValue::from_static("unnamed"))
+}

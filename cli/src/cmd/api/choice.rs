@@ -1,0 +1,47 @@
+//! The choices an API's flags offer, and the contract's enums for them.
+
+use clap::ValueEnum;
+use countersign_proto::v1;
+
+macro_rules! choices {
+    ($($(#[$doc:meta])* $choice:ident { $($(#[$value_doc:meta])* $value:ident)* })*) => {$(
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+        $(#[$doc])*
+        pub(super) enum $choice {$($(#[$value_doc])* $value),*}
+
+        impl From<$choice> for v1::$choice {
+            fn from(choice: $choice) -> Self {
+                match choice {$($choice::$value => Self::$value),*}
+            }
+        }
+    )*};
+}
+
+choices! {
+    #[value(rename_all = "UPPER")]
+    Method { Get Post Put Delete Head Patch Options Any }
+
+    #[value(rename_all = "UPPER")]
+    MatchMode {
+        /// The whole path
+        Normal
+        /// A prefix of whole segments; the rest of the path is appended to the backend's
+        Swa
+    }
+
+    BodyPolicy {
+        /// Read, hash and sign the body; 413 where it is larger than the node's limit
+        Required
+        /// The same up to the limit; above it, stream the body unsigned
+        Auto
+        /// Always stream the body unsigned
+        Unsigned
+    }
+
+    QueryMode {
+        /// Decode and encode the query again, so that every public verifier reads it alike
+        Normalize
+        /// Forward the query byte for byte
+        Raw
+    }
+}

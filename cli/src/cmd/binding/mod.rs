@@ -1,0 +1,22 @@
+//! `countersign binding`: which key signs for which API; made by `bind`, undone by `unbind`.
+
+mod get;
+mod list;
+
+use clap::Subcommand;
+
+use crate::args::Globals;
+use crate::failure::Failure;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    Get(get::Get),
+    List(list::List),
+}
+
+pub(super) async fn run(verb: Verb, globals: &Globals) -> Result<(), Failure> {
+    match verb {
+        Verb::Get(args) => get::run(args, globals).await,
+        Verb::List(args) => list::run(args, globals).await,
+    }
+}

@@ -1,0 +1,69 @@
+//! The verbs, one file each; a folder where they share a noun. Each file has the verb's
+//! arguments, its help and its examples, and the calls it makes.
+
+mod api;
+mod backend;
+mod bind;
+mod binding;
+mod completion;
+mod env;
+mod events;
+mod group;
+mod key;
+mod node;
+mod publication;
+mod unbind;
+
+use clap::Subcommand;
+
+use crate::args::Globals;
+use crate::failure::Failure;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Environments: where APIs are published and keys are bound
+    #[command(subcommand, alias = "environment")]
+    Env(env::Verb),
+    /// API groups: a name, and the domains under which its APIs are called
+    #[command(subcommand)]
+    Group(group::Verb),
+    /// APIs, and in which environments they are published
+    #[command(subcommand)]
+    Api(api::Verb),
+    /// What is published where
+    #[command(subcommand)]
+    Publication(publication::Verb),
+    /// Signature keys: a key and a secret with which nodes sign
+    #[command(subcommand)]
+    Key(key::Verb),
+    Bind(bind::Bind),
+    Unbind(unbind::Unbind),
+    /// Which key signs for which API
+    #[command(subcommand)]
+    Binding(binding::Verb),
+    /// The log of every change, which is the audit
+    #[command(subcommand)]
+    Events(events::Verb),
+    /// Data-plane nodes, and the revision each one signs with
+    #[command(subcommand)]
+    Node(node::Verb),
+    Backend(backend::BackendArgs),
+    Completion(completion::Completion),
+}
+
+pub(crate) async fn run(command: Command, globals: &Globals) -> Result<(), Failure> {
+    match command {
+        Command::Env(verb) => env::run(verb, globals).await,
+        Command::Group(verb) => group::run(verb, globals).await,
+        Command::Api(verb) => api::run(verb, globals).await,
+        Command::Publication(verb) => publication::run(verb, globals).await,
+        Command::Key(verb) => key::run(verb, globals).await,
+        Command::Bind(args) => bind::run(args, globals).await,
+        Command::Unbind(args) => unbind::run(args, globals).await,
+        Command::Binding(verb) => binding::run(verb, globals).await,
+        Command::Events(verb) => events::run(verb, globals).await,
+        Command::Node(verb) => node::run(verb, globals).await,
+        Command::Backend(args) => backend::run(args).await,
+        Command::Completion(args) => completion::run(&args),
+    }
+}
