@@ -70,7 +70,7 @@ pub fn string_to_sign(date: &SdkDate, canonical_request: &[u8]) -> [u8; STRING_T
     text
 }
 
-/// The hash as both texts spell it. `data_encoding` would do, at five times the cost.
+/// A hash as the payload line, the string to sign and the header spell it.
 pub(super) fn lower_hex(hash: &[u8; 32]) -> [u8; 64] {
     let digit = |nibble: u8| nibble + if nibble < 10 { b'0' } else { b'a' - 10 };
     let mut text = [0; 64];
