@@ -30,6 +30,10 @@ pub fn term(environment: EnvironmentId, kind: u8, id: &[u8; 16], resource: &[u8]
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct TableDigest([u8; 32]);
 
+#[expect(
+    clippy::should_implement_trait,
+    reason = "a digest is no number; `+` would hide what is added"
+)]
 impl TableDigest {
     /// The digest of an empty table.
     pub const ZERO: Self = Self([0; 32]);
@@ -37,31 +41,44 @@ impl TableDigest {
     #[must_use]
     pub fn add(self, term: Term) -> Self {
         let mut carry = 0_u16;
-        Self::zip(self, term, |ours, other| {
+        self.zip(&term.0, |ours, other| {
             let sum = u16::from(ours) + u16::from(other) + carry;
             carry = sum >> 8;
             sum.to_le_bytes()
         })
     }
 
+    /// The digest of two tables together, such as two environments of one node.
+    #[must_use]
+    pub fn union(self, other: Self) -> Self {
+        self.add(Term(other.0))
+    }
+
     #[must_use]
     pub fn sub(self, term: Term) -> Self {
         let mut borrow = 0_u16;
-        Self::zip(self, term, |ours, other| {
+        self.zip(&term.0, |ours, other| {
             let difference = 0x100 + u16::from(ours) - u16::from(other) - borrow;
             borrow = 1 - (difference >> 8);
             difference.to_le_bytes()
         })
     }
 
+    /// The digest of two tables that share no resource.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        self.add(Term(other.0))
+    }
+
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
-    fn zip(self, term: Term, mut step: impl FnMut(u8, u8) -> [u8; 2]) -> Self {
+    /// From the least significant byte on.
+    fn zip(self, other: &[u8; 32], mut step: impl FnMut(u8, u8) -> [u8; 2]) -> Self {
         let mut bytes = self.0;
-        for (ours, other) in bytes.iter_mut().zip(term.0) {
-            let [low, _] = step(*ours, other);
+        for (ours, other) in bytes.iter_mut().zip(other) {
+            let [low, _] = step(*ours, *other);
             *ours = low;
         }
         Self(bytes)
@@ -113,6 +130,8 @@ mod tests {
             terms.reverse();
             prop_assert_eq!(sum(&terms), forward);
             prop_assert_eq!(forward.add(some(3, &removed)).sub(some(3, &removed)), forward);
+            let (some, others) = terms.split_at(terms.len() / 2);
+            prop_assert_eq!(sum(some).union(sum(others)), forward);
         }
     }
 }

@@ -1,0 +1,123 @@
+//! What a node is told when it starts. Checked once, here; it never reads files, flags or the
+//! environment, which is the command line's work.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use http::Uri;
+
+/// All settings of a node. Start from the default and name what differs.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where the control plane listens, such as `http://127.0.0.1:7400`.
+    pub control_plane: String,
+    /// The name under which the node presents itself: 1–128 visible ASCII characters.
+    pub node: String,
+    /// Names or ids of the environments to serve; the first one is the default of a request
+    /// without `X-Stage`.
+    pub environments: Vec<String>,
+    /// Where requests come in; port 0 takes a free one.
+    pub proxy_listen: SocketAddr,
+    /// `/live`, `/ready` and `/metrics`; none: no status listener.
+    pub status_listen: Option<SocketAddr>,
+    /// One thread each; they share the port.
+    pub workers: usize,
+    /// The largest body that is read in order to sign it.
+    pub body_bytes_max: usize,
+    /// The most bytes of bodies that all requests together hold in memory.
+    pub buffered_bytes_max: usize,
+    /// How long a shutdown waits for requests that are under way.
+    pub drain_timeout: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            control_plane: "http://127.0.0.1:7400".to_owned(),
+            node: "node".to_owned(),
+            environments: vec!["RELEASE".to_owned()],
+            proxy_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            status_listen: None,
+            workers: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            body_bytes_max: 12 * 1024 * 1024,
+            buffered_bytes_max: 256 * 1024 * 1024,
+            drain_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// A setting that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidConfig {
+    #[error("control plane `{given}`: an address such as http://127.0.0.1:7400 is needed")]
+    ControlPlane { given: String },
+    #[error("node name `{given}`: 1–128 visible ASCII characters are needed")]
+    Node { given: String },
+    #[error("no environment to serve: name at least one, such as RELEASE")]
+    NoEnvironment,
+    #[error("{given} workers: at least 1 is needed and at most {WORKERS_MAX} are possible")]
+    Workers { given: usize },
+    #[error(
+        "a body limit of {body_bytes} bytes with a budget of {buffered_bytes}: the budget must \
+         hold at least one body, and at most {BUFFERED_BYTES_MAX} bytes"
+    )]
+    Budget { body_bytes: usize, buffered_bytes: usize },
+}
+
+const WORKERS_MAX: usize = 1024;
+const NODE_CHARACTERS_MAX: usize = 128;
+/// What a 32-bit count of permits can hold.
+const BUFFERED_BYTES_MAX: usize = u32::MAX as usize;
+
+impl Config {
+    /// Checks every setting; returns the parsed address of the control plane.
+    pub(crate) fn check(&self) -> Result<Uri, InvalidConfig> {
+        let visible = |b: u8| b.is_ascii_graphic();
+        if !(1..=NODE_CHARACTERS_MAX).contains(&self.node.len()) || !self.node.bytes().all(visible)
+        {
+            return Err(InvalidConfig::Node { given: self.node.clone() });
+        }
+        if self.environments.is_empty() {
+            return Err(InvalidConfig::NoEnvironment);
+        }
+        if !(1..=WORKERS_MAX).contains(&self.workers) {
+            return Err(InvalidConfig::Workers { given: self.workers });
+        }
+        if self.buffered_bytes_max < self.body_bytes_max
+            || self.buffered_bytes_max > BUFFERED_BYTES_MAX
+        {
+            return Err(InvalidConfig::Budget {
+                body_bytes: self.body_bytes_max,
+                buffered_bytes: self.buffered_bytes_max,
+            });
+        }
+        let invalid = || InvalidConfig::ControlPlane { given: self.control_plane.clone() };
+        let uri: Uri = self.control_plane.parse().map_err(|_| invalid())?;
+        let plain = uri.scheme_str() == Some("http") && uri.authority().is_some();
+        if plain { Ok(uri) } else { Err(invalid()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_is_valid() {
+        assert!(Config::default().check().is_ok());
+    }
+
+    #[test]
+    fn each_setting_that_cannot_be_used_is_named() {
+        let refused = |change: fn(&mut Config)| {
+            let mut config = Config::default();
+            change(&mut config);
+            config.check().map(drop).map_err(|e| e.to_string()).unwrap_err()
+        };
+        assert!(refused(|c| c.control_plane = "localhost:7400".into()).contains("localhost:7400"));
+        assert!(refused(|c| c.node = "a b".into()).contains("node name `a b`"));
+        assert!(refused(|c| c.environments.clear()).contains("no environment"));
+        assert!(refused(|c| c.workers = 0).contains("0 workers"));
+        assert!(refused(|c| c.buffered_bytes_max = 1).contains("budget of 1"));
+    }
+}

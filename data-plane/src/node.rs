@@ -1,0 +1,223 @@
+//! A node from its start to its end: listeners, workers, the stream, the status, and a shutdown
+//! that lets requests finish. It owns the threads and nothing that they do.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use data_encoding::HEXLOWER;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
+use tracing::{info, warn};
+
+use crate::clock;
+use crate::config::{Config, InvalidConfig};
+use crate::proxy::{self, Shared};
+use crate::status::{self, Status};
+use crate::sync::{Identity, Sync};
+use crate::telemetry::Telemetry;
+
+/// Why a node did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error(transparent)]
+    Config(#[from] InvalidConfig),
+    #[error(
+        "{what} cannot listen on {address}: {source}; choose another address or end the process that has it"
+    )]
+    Listen { what: &'static str, address: SocketAddr, source: io::Error },
+    #[error("a thread could not be started: {0}")]
+    Thread(io::Error),
+    #[error("the system has no random source: {0}")]
+    Random(io::Error),
+}
+
+/// A node that runs. Dropped without [`Node::shutdown`] it stops at once.
+#[derive(Debug)]
+pub struct Node {
+    proxy_address: SocketAddr,
+    status_address: Option<SocketAddr>,
+    applied: watch::Receiver<u64>,
+    drain: watch::Sender<bool>,
+    drain_timeout: Duration,
+    workers: Vec<Thread>,
+    sync: Thread,
+    /// Dropping it ends the stream.
+    stop_sync: oneshot::Sender<()>,
+    /// The status listener; dropping it ends it.
+    status: JoinSet<()>,
+}
+
+/// Runs a node until `shutdown`, then lets the requests that are under way finish.
+pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
+    let node = start(config).await?;
+    shutdown.await;
+    node.shutdown().await;
+    Ok(())
+}
+
+/// Starts a node; it listens when this returns, and is ready after its first snapshot.
+pub async fn start(config: Config) -> Result<Node, RunError> {
+    let control_plane = config.check()?;
+    let listeners = proxy_listeners(config.proxy_listen, config.workers)?;
+    let proxy_address = address_of(listeners.first(), config.proxy_listen);
+    let shared = Arc::new(Shared::new(config.body_bytes_max, config.buffered_bytes_max));
+    let telemetry = Arc::new(Telemetry::new(config.workers));
+    let (drain, drains) = watch::channel(false);
+
+    let mut status = JoinSet::new();
+    let mut status_address = None;
+    if let Some(address) = config.status_listen {
+        let failed = |source| RunError::Listen { what: "the status listener", address, source };
+        let listener = tokio::net::TcpListener::bind(address).await.map_err(failed)?;
+        status_address = listener.local_addr().ok();
+        let told = Status {
+            shared: Arc::clone(&shared),
+            telemetry: Arc::clone(&telemetry),
+            drain: drains.clone(),
+        };
+        status.spawn(async move {
+            if let Err(error) = status::serve(listener, told).await {
+                warn!(%error, "the status listener ended");
+            }
+        });
+    }
+
+    let mut workers = Vec::with_capacity(listeners.len());
+    for (at, (listener, meters)) in listeners.into_iter().zip(telemetry.workers()).enumerate() {
+        let (shared, meters, drains) = (Arc::clone(&shared), Arc::clone(meters), drains.clone());
+        workers.push(Thread::spawn(format!("proxy-{at}"), move || {
+            proxy::run_worker(listener, shared, meters, drains)
+        })?);
+    }
+
+    let random = clock::random::<8>().map_err(|e| RunError::Random(io::Error::other(e)))?;
+    let identity = Identity {
+        node: config.node,
+        instance: HEXLOWER.encode(&random),
+        environments: config.environments,
+    };
+    let (applied_sender, applied) = watch::channel(0);
+    let sync = Sync::new(identity, shared, telemetry, applied_sender);
+    let (stop_sync, stopped) = oneshot::channel();
+    let sync = Thread::spawn("sync".to_owned(), move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            tokio::select! {
+                () = sync.run(control_plane) => {}
+                _ = stopped => {}
+            }
+        });
+        Ok(())
+    })?;
+    info!(%proxy_address, "the node listens");
+    let drain_timeout = config.drain_timeout;
+    Ok(Node {
+        proxy_address,
+        status_address,
+        applied,
+        drain,
+        drain_timeout,
+        workers,
+        sync,
+        stop_sync,
+        status,
+    })
+}
+
+impl Node {
+    pub fn proxy_address(&self) -> SocketAddr {
+        self.proxy_address
+    }
+
+    pub fn status_address(&self) -> Option<SocketAddr> {
+        self.status_address
+    }
+
+    /// The revision that requests are signed with; 0 before the first snapshot.
+    pub fn applied_revision(&self) -> watch::Receiver<u64> {
+        self.applied.clone()
+    }
+
+    /// Waits until requests are signed with this revision or a later one.
+    pub async fn wait_for(&self, revision: u64) {
+        let mut applied = self.applied.clone();
+        // It ends early only with the node itself.
+        let _ = applied.wait_for(|applied| *applied >= revision).await;
+    }
+
+    /// Takes no more connections, lets requests finish within the drain timeout, and stops.
+    pub async fn shutdown(mut self) {
+        self.drain.send_replace(true);
+        let finished = async {
+            for worker in &mut self.workers {
+                worker.finished().await;
+            }
+        };
+        if tokio::time::timeout(self.drain_timeout, finished).await.is_err() {
+            warn!(timeout = ?self.drain_timeout, "requests did not finish in time and are cut off");
+        }
+        drop(self.stop_sync);
+        self.sync.finished().await;
+        self.status.shutdown().await;
+        info!("the node has stopped");
+    }
+}
+
+/// A thread whose end can be waited for.
+#[derive(Debug)]
+struct Thread {
+    name: String,
+    done: oneshot::Receiver<()>,
+    handle: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl Thread {
+    fn spawn(
+        name: String,
+        work: impl FnOnce() -> io::Result<()> + Send + 'static,
+    ) -> Result<Self, RunError> {
+        let (tell, done) = oneshot::channel::<()>();
+        let handle = std::thread::Builder::new()
+            .name(name.clone())
+            .spawn(move || {
+                let result = work();
+                drop(tell);
+                result
+            })
+            .map_err(RunError::Thread)?;
+        Ok(Self { name, done, handle: Some(handle) })
+    }
+
+    async fn finished(&mut self) {
+        // Nothing is ever sent: the channel closes when the thread is about to end.
+        let _ = (&mut self.done).await;
+        let Some(handle) = self.handle.take() else { return };
+        match handle.join() {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => warn!(thread = %self.name, %error, "a thread ended with an error"),
+            Err(_) => warn!(thread = %self.name, "a thread panicked"),
+        }
+    }
+}
+
+/// One listener for each worker; with port 0 all share the one that the first was given.
+fn proxy_listeners(
+    address: SocketAddr,
+    workers: usize,
+) -> Result<Vec<std::net::TcpListener>, RunError> {
+    let failed = |source| RunError::Listen { what: "the proxy", address, source };
+    let mut listeners = Vec::with_capacity(workers);
+    for _ in 0..workers {
+        let listener = proxy::bind(address_of(listeners.first(), address)).map_err(failed)?;
+        listeners.push(listener);
+    }
+    Ok(listeners)
+}
+
+fn address_of(listener: Option<&std::net::TcpListener>, otherwise: SocketAddr) -> SocketAddr {
+    listener.and_then(|listener| listener.local_addr().ok()).unwrap_or(otherwise)
+}

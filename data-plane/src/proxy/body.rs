@@ -1,0 +1,200 @@
+//! A request's body on its way to the backend: read and hashed where it is signed, streamed
+//! where it is not. It owns the budget of bytes that all requests together hold in memory. A
+//! request without a body touches none of this.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use countersign_shared::api::BodyPolicy;
+use countersign_shared::signing::Payload;
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use sha2::{Digest, Sha256};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+use super::refusal::Refusal;
+
+/// How long a request waits for room in memory before it is refused.
+const ROOM_WAIT: Duration = Duration::from_secs(1);
+/// How long a client may stay silent inside a body that is being read.
+const BODY_SILENCE_MAX: Duration = Duration::from_secs(30);
+
+/// The bytes of bodies that all workers together hold in memory.
+#[derive(Debug, Clone)]
+pub(super) struct Budget(Arc<Semaphore>);
+
+impl Budget {
+    pub(super) fn new(bytes_max: usize) -> Self {
+        Self(Arc::new(Semaphore::new(bytes_max)))
+    }
+
+    async fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Refusal> {
+        let bytes = u32::try_from(bytes).map_err(|_| Refusal::Overloaded)?;
+        if let Ok(permit) = Arc::clone(&self.0).try_acquire_many_owned(bytes) {
+            return Ok(permit);
+        }
+        let room = Arc::clone(&self.0).acquire_many_owned(bytes);
+        timeout(ROOM_WAIT, room).await.ok().and_then(Result::ok).ok_or(Refusal::Overloaded)
+    }
+}
+
+/// What is sent to the backend.
+#[derive(Debug)]
+pub(super) enum OutboundBody {
+    Empty,
+    Held(Held),
+    /// What was read of it before it turned out to be too large to sign, then the rest.
+    Stream {
+        begun: Held,
+        rest: Incoming,
+    },
+}
+
+/// Bytes in memory. A clone shares them, and their share of the budget.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Held {
+    chunks: VecDeque<Bytes>,
+    bytes: usize,
+    /// Given back with the last clone.
+    room: Option<Arc<OwnedSemaphorePermit>>,
+}
+
+impl OutboundBody {
+    /// A body that is not looked at.
+    pub(super) fn stream(body: Incoming) -> Self {
+        if body.is_end_stream() {
+            Self::Empty
+        } else {
+            Self::Stream { begun: Held::default(), rest: body }
+        }
+    }
+
+    /// The same again, for a request that never reached the backend; none for a stream.
+    pub(super) fn again(&self) -> Option<Self> {
+        match self {
+            Self::Empty => Some(Self::Empty),
+            Self::Held(held) => Some(Self::Held(held.clone())),
+            Self::Stream { .. } => None,
+        }
+    }
+}
+
+/// Reads the body as its policy says, and says what of it goes into the signature.
+pub(super) async fn read(
+    body: Incoming,
+    policy: BodyPolicy,
+    bytes_max: usize,
+    budget: &Budget,
+) -> Result<(Payload, OutboundBody), Refusal> {
+    let declared = body.size_hint().lower();
+    let too_large = usize::try_from(declared).map_or(true, |declared| declared > bytes_max);
+    match policy {
+        BodyPolicy::Required if too_large => Err(Refusal::BodyTooLarge { bytes_max }),
+        BodyPolicy::Unsigned => Ok((Payload::Unsigned, OutboundBody::stream(body))),
+        BodyPolicy::Auto if too_large => Ok((Payload::Unsigned, OutboundBody::stream(body))),
+        BodyPolicy::Required | BodyPolicy::Auto => hold(body, policy, bytes_max, budget).await,
+    }
+}
+
+async fn hold(
+    mut body: Incoming,
+    policy: BodyPolicy,
+    bytes_max: usize,
+    budget: &Budget,
+) -> Result<(Payload, OutboundBody), Refusal> {
+    let mut held = Held::default();
+    let mut room: Option<OwnedSemaphorePermit> = None;
+    let mut hash = Sha256::new();
+    loop {
+        let frame =
+            timeout(BODY_SILENCE_MAX, body.frame()).await.map_err(|_| Refusal::RequestTimeout)?;
+        let Some(frame) = frame else { break };
+        let frame = frame.map_err(|_| Refusal::BadFraming("the body broke off or is malformed"))?;
+        // Trailers are dropped.
+        let Ok(chunk) = frame.into_data() else { continue };
+        let more = budget.take(chunk.len()).await?;
+        match &mut room {
+            None => room = Some(more),
+            Some(room) => room.merge(more),
+        }
+        hash.update(&chunk);
+        held.push(chunk);
+        if held.bytes > bytes_max {
+            if policy == BodyPolicy::Required {
+                return Err(Refusal::BodyTooLarge { bytes_max });
+            }
+            held.room = room.map(Arc::new);
+            return Ok((Payload::Unsigned, OutboundBody::Stream { begun: held, rest: body }));
+        }
+        if body.is_end_stream() {
+            break;
+        }
+    }
+    if held.bytes == 0 {
+        return Ok((Payload::Empty, OutboundBody::Empty));
+    }
+    held.room = room.map(Arc::new);
+    Ok((Payload::Hash(hash.finalize().into()), OutboundBody::Held(held)))
+}
+
+impl Held {
+    fn push(&mut self, chunk: Bytes) {
+        self.bytes += chunk.len();
+        self.chunks.push_back(chunk);
+    }
+
+    fn pop(&mut self) -> Option<Bytes> {
+        let chunk = self.chunks.pop_front()?;
+        self.bytes -= chunk.len();
+        Some(chunk)
+    }
+}
+
+impl Body for OutboundBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match &mut *self {
+            Self::Empty => Poll::Ready(None),
+            Self::Held(held) => Poll::Ready(held.pop().map(|chunk| Ok(Frame::data(chunk)))),
+            Self::Stream { begun, rest } => {
+                if let Some(chunk) = begun.pop() {
+                    return Poll::Ready(Some(Ok(Frame::data(chunk))));
+                }
+                begun.room = None;
+                let frame = std::task::ready!(Pin::new(rest).poll_frame(cx));
+                // Trailers are dropped; nothing follows them.
+                Poll::Ready(frame.filter(|frame| !frame.as_ref().is_ok_and(Frame::is_trailers)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Held(held) => held.chunks.is_empty(),
+            Self::Stream { begun, rest } => begun.chunks.is_empty() && rest.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Empty => SizeHint::with_exact(0),
+            Self::Held(held) => SizeHint::with_exact(held.bytes as u64),
+            Self::Stream { begun, rest } => match rest.size_hint().exact() {
+                Some(rest) => SizeHint::with_exact(begun.bytes as u64 + rest),
+                None => SizeHint::default(),
+            },
+        }
+    }
+}

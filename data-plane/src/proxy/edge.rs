@@ -1,0 +1,266 @@
+//! The edge: what a request must be before it is looked at any further. It reads the head once,
+//! refuses what two readers could read differently, and lists the headers that may not go on.
+//! It changes nothing.
+
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
+
+use super::refusal::Refusal;
+
+pub(super) const URI_BYTES_MAX: usize = 32 * 1024;
+pub(super) const HEADER_BYTES_MAX: usize = 32 * 1024;
+pub(super) const HEADERS_BYTES_MAX: usize = 128 * 1024;
+/// `: ` and CR LF.
+const HEADER_EXTRA_BYTES: usize = 4;
+
+/// A head that may be routed.
+#[derive(Debug)]
+pub(super) struct Admitted<'h> {
+    /// The Host without its port.
+    pub(super) host: &'h str,
+    pub(super) stage: Option<&'h str>,
+}
+
+/// Names of headers that do not go to the backend. Kept by the worker, so that filling it
+/// costs no allocation.
+#[derive(Debug, Default)]
+pub(super) struct Doomed {
+    pub(super) always: Vec<HeaderName>,
+    /// What only the gateway may say to the backend of a bound API.
+    pub(super) if_bound: Vec<HeaderName>,
+}
+
+impl Doomed {
+    fn clear(&mut self) {
+        self.always.clear();
+        self.if_bound.clear();
+    }
+}
+
+/// Checks the head and fills the list of headers that may not go on.
+pub(super) fn admit<'h>(head: &'h Parts, doomed: &mut Doomed) -> Result<Admitted<'h>, Refusal> {
+    doomed.clear();
+    check_request_line(head)?;
+    let mut seen = Seen::default();
+    let mut bytes_all = 0;
+    for (name, value) in &head.headers {
+        let bytes = name.as_str().len() + value.len();
+        bytes_all += bytes + HEADER_EXTRA_BYTES;
+        if bytes > HEADER_BYTES_MAX {
+            return Err(Refusal::HeadersTooLarge);
+        }
+        match Kind::of(name.as_str()) {
+            Kind::Plain => {}
+            Kind::Host => once(&mut seen.host, value, "two Host headers")?,
+            Kind::Stage => once(&mut seen.stage, value, "two X-Stage headers")?,
+            Kind::TransferEncoding => {
+                once(&mut seen.transfer_encoding, value, "two Transfer-Encoding headers")?;
+                doomed.always.push(name.clone());
+            }
+            Kind::ContentLength => {
+                seen.content_length = true;
+                doomed.always.push(name.clone());
+            }
+            Kind::Expect => {
+                if !value.as_bytes().eq_ignore_ascii_case(b"100-continue") {
+                    return Err(Refusal::ExpectationFailed);
+                }
+                doomed.always.push(name.clone());
+            }
+            Kind::Connection => {
+                doomed.always.push(name.clone());
+                take_connection_list(value, &mut doomed.always)?;
+            }
+            Kind::NeverGoesOn => doomed.always.push(name.clone()),
+            Kind::Signature => doomed.if_bound.push(name.clone()),
+        }
+    }
+    if bytes_all > HEADERS_BYTES_MAX {
+        return Err(Refusal::HeadersTooLarge);
+    }
+    check_framing(head.version, &seen)?;
+    let host = check_host(head, seen.host)?;
+    let stage = match seen.stage {
+        None => None,
+        Some(stage) => Some(stage.to_str().map_err(|_| Refusal::ApiNotFound)?),
+    };
+    Ok(Admitted { host, stage })
+}
+
+/// `X-Request-Id` as the client sent it, where it can be used: 1–128 visible ASCII characters.
+pub(super) fn request_id(headers: &HeaderMap) -> Option<&HeaderValue> {
+    const CHARACTERS_MAX: usize = 128;
+    let id = headers.get(super::headers::X_REQUEST_ID)?;
+    let bytes = id.as_bytes();
+    let good =
+        (1..=CHARACTERS_MAX).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic);
+    good.then_some(id)
+}
+
+#[derive(Default)]
+struct Seen<'h> {
+    host: Option<&'h HeaderValue>,
+    stage: Option<&'h HeaderValue>,
+    transfer_encoding: Option<&'h HeaderValue>,
+    content_length: bool,
+}
+
+fn once<'h>(
+    seen: &mut Option<&'h HeaderValue>,
+    value: &'h HeaderValue,
+    twice: &'static str,
+) -> Result<(), Refusal> {
+    match seen.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(Refusal::BadFraming(twice)),
+    }
+}
+
+/// What the edge does with a header.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Plain,
+    Host,
+    Stage,
+    TransferEncoding,
+    ContentLength,
+    Expect,
+    Connection,
+    /// Hop-by-hop, or something that only a proxy before the backend may say.
+    NeverGoesOn,
+    Signature,
+}
+
+impl Kind {
+    fn of(name: &str) -> Self {
+        match name {
+            "host" => Self::Host,
+            "x-stage" => Self::Stage,
+            "transfer-encoding" => Self::TransferEncoding,
+            "content-length" => Self::ContentLength,
+            "expect" => Self::Expect,
+            "connection" => Self::Connection,
+            "authorization" => Self::Signature,
+            "keep-alive"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "proxy-connection"
+            | "te"
+            | "trailer"
+            | "upgrade"
+            | "http2-settings"
+            | "forwarded"
+            | "x-real-ip"
+            | "x-original-url"
+            | "x-rewrite-url" => Self::NeverGoesOn,
+            _ if name.starts_with("x-sdk-") => Self::Signature,
+            _ if name.starts_with("x-forwarded-") => Self::NeverGoesOn,
+            _ if name.contains('_') => Self::of_underscored(name),
+            _ => Self::Plain,
+        }
+    }
+
+    /// Many backends read `X_Sdk_Date` as `X-Sdk-Date`: what means something in one form goes in
+    /// no other.
+    fn of_underscored(name: &str) -> Self {
+        match Self::of(&name.replace('_', "-")) {
+            Self::Plain => Self::Plain,
+            _ => Self::NeverGoesOn,
+        }
+    }
+}
+
+fn check_request_line(head: &Parts) -> Result<(), Refusal> {
+    if head.method == Method::CONNECT || head.method == Method::TRACE {
+        return Err(Refusal::MethodNotAllowed);
+    }
+    let length = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
+    if length > URI_BYTES_MAX {
+        return Err(Refusal::UriTooLong);
+    }
+    if !head.uri.path().starts_with('/') && head.uri.scheme().is_none() {
+        return Err(Refusal::bad_request("the request target does not begin with `/`"));
+    }
+    Ok(())
+}
+
+/// hyper has already refused most of this and, where both lengths were given, kept only the
+/// transfer encoding; whatever reaches us in doubt is refused and the connection closed.
+fn check_framing(version: Version, seen: &Seen<'_>) -> Result<(), Refusal> {
+    let Some(encoding) = seen.transfer_encoding else { return Ok(()) };
+    if version != Version::HTTP_11 {
+        return Err(Refusal::BadFraming("Transfer-Encoding in HTTP/1.0"));
+    }
+    if seen.content_length {
+        return Err(Refusal::BadFraming("Content-Length together with Transfer-Encoding"));
+    }
+    if !encoding.as_bytes().eq_ignore_ascii_case(b"chunked") {
+        return Err(Refusal::BadFraming("the only Transfer-Encoding that is known is chunked"));
+    }
+    Ok(())
+}
+
+/// Exactly one Host, host or host:port; in absolute form the same as in the request line.
+fn check_host<'h>(head: &'h Parts, host: Option<&'h HeaderValue>) -> Result<&'h str, Refusal> {
+    let Some(host) = host else { return Err(Refusal::bad_request("no Host header")) };
+    let text = host.to_str().unwrap_or_default();
+    let name = split_port(text)
+        .ok_or(Refusal::BadRequest("the Host header is not host or host:port".into()))?;
+    if let Some(scheme) = head.uri.scheme_str() {
+        let authority = head.uri.authority().map_or("", |a| a.as_str());
+        let web = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
+        if !web || !authority.eq_ignore_ascii_case(text) {
+            return Err(Refusal::bad_request(
+                "the request target names another host than the Host header",
+            ));
+        }
+    }
+    Ok(name)
+}
+
+/// The host of `host[:port]`, without a final dot; none where it is not of this form.
+fn split_port(authority: &str) -> Option<&str> {
+    let (host, port) = match authority.strip_prefix('[') {
+        Some(v6) => {
+            let (address, port) = v6.split_once(']')?;
+            address.parse::<std::net::Ipv6Addr>().ok()?;
+            (authority.get(..address.len() + 2)?, port)
+        }
+        None => match authority.split_once(':') {
+            Some((host, _)) => (host, authority.get(host.len()..)?),
+            None => (authority, ""),
+        },
+    };
+    let digits = port.strip_prefix(':').unwrap_or("80");
+    let good_port = digits.bytes().all(|b| b.is_ascii_digit()) && digits.parse::<u16>().is_ok();
+    let in_name = |b: u8| b.is_ascii_alphanumeric() || b"-._[]:".contains(&b);
+    let port_is_apart = port.is_empty() || port.starts_with(':');
+    let host = host.strip_suffix('.').unwrap_or(host);
+    (good_port && port_is_apart && !host.is_empty() && host.bytes().all(in_name)).then_some(host)
+}
+
+/// Takes a Connection list: what it names goes, but it cannot name away what the gateway says.
+fn take_connection_list(value: &HeaderValue, doomed: &mut Vec<HeaderName>) -> Result<(), Refusal> {
+    let value = value.as_bytes();
+    if value.eq_ignore_ascii_case(b"keep-alive") || value.eq_ignore_ascii_case(b"close") {
+        return Ok(());
+    }
+    for token in
+        value.split(|b| *b == b',').map(<[u8]>::trim_ascii).filter(|token| !token.is_empty())
+    {
+        let name = HeaderName::from_bytes(token)
+            .map_err(|_| Refusal::bad_request("the Connection header names no header"))?;
+        if is_protected(&name.as_str().replace('_', "-")) {
+            return Err(Refusal::bad_request(
+                "the Connection header names a header of the gateway",
+            ));
+        }
+        doomed.push(name);
+    }
+    Ok(())
+}
+
+fn is_protected(name: &str) -> bool {
+    matches!(name, "authorization" | "host")
+        || ["x-sdk-", "content-", "x-forwarded-"].iter().any(|prefix| name.starts_with(prefix))
+}

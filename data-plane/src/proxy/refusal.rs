@@ -1,0 +1,158 @@
+//! Why a request is not answered by a backend: the one list of the proxy's own answers, their
+//! statuses and codes. The codes are stable; people match on them. It decides nothing.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE};
+use http::{HeaderValue, Response, StatusCode};
+
+use super::answer::AnswerBody;
+
+/// One variant per thing that a caller can do differently.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// The request is malformed.
+    BadRequest(Cow<'static, str>),
+    /// Where a message ends is in doubt, so nothing more is read from this connection.
+    BadFraming(&'static str),
+    ApiNotFound,
+    MethodNotAllowed,
+    RequestTimeout,
+    BodyTooLarge {
+        bytes_max: usize,
+    },
+    UriTooLong,
+    ExpectationFailed,
+    HeadersTooLarge,
+    SigningFailed,
+    BackendUnreachable,
+    BackendAnswerBroken,
+    NoConfiguration,
+    Overloaded,
+    BackendTimeout,
+}
+
+impl Refusal {
+    pub(super) fn bad_request(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::BadRequest(message.into())
+    }
+
+    pub(super) fn code(&self) -> &'static str {
+        self.parts().1
+    }
+
+    fn parts(&self) -> (StatusCode, &'static str, Cow<'static, str>) {
+        let (status, code, message) = match self {
+            Self::BadRequest(message) => {
+                return (StatusCode::BAD_REQUEST, "BAD_REQUEST", message.clone());
+            }
+            Self::BodyTooLarge { bytes_max } => {
+                let message = format!("a body of at most {bytes_max} bytes is signed here");
+                return (StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", message.into());
+            }
+            Self::BadFraming(message) => (StatusCode::BAD_REQUEST, "BAD_REQUEST", *message),
+            Self::ApiNotFound => {
+                (StatusCode::NOT_FOUND, "API_NOT_FOUND", "no API answers here in this environment")
+            }
+            Self::MethodNotAllowed => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                "METHOD_NOT_ALLOWED",
+                "CONNECT and TRACE are not proxied",
+            ),
+            Self::RequestTimeout => {
+                (StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", "the body came too slowly")
+            }
+            Self::UriTooLong => {
+                (StatusCode::URI_TOO_LONG, "URI_TOO_LONG", "a URI has at most 32768 bytes")
+            }
+            Self::ExpectationFailed => (
+                StatusCode::EXPECTATION_FAILED,
+                "EXPECTATION_FAILED",
+                "the only expectation that is known is 100-continue",
+            ),
+            Self::HeadersTooLarge => (
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "HEADERS_TOO_LARGE",
+                "one header has at most 32768 bytes, all together at most 131072",
+            ),
+            Self::SigningFailed => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "SIGNING_FAILED",
+                "the request could not be signed and was not forwarded",
+            ),
+            Self::BackendUnreachable => (
+                StatusCode::BAD_GATEWAY,
+                "BACKEND_UNREACHABLE",
+                "no connection to the backend could be made",
+            ),
+            Self::BackendAnswerBroken => (
+                StatusCode::BAD_GATEWAY,
+                "BACKEND_ANSWER_BROKEN",
+                "the backend's answer broke off or is not HTTP",
+            ),
+            Self::NoConfiguration => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "NO_CONFIGURATION",
+                "this node has not got its configuration yet",
+            ),
+            Self::Overloaded => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "OVERLOADED",
+                "too many bodies are being read at once; try again",
+            ),
+            Self::BackendTimeout => (
+                StatusCode::GATEWAY_TIMEOUT,
+                "BACKEND_TIMEOUT",
+                "the backend did not begin to answer in time",
+            ),
+        };
+        (status, code, Cow::Borrowed(message))
+    }
+
+    /// The answer, without `X-Request-Id`, which every response gets in the same place.
+    pub(super) fn into_response(self, request_id: &HeaderValue) -> Response<AnswerBody> {
+        let (status, code, message) = self.parts();
+        let request_id = request_id.to_str().unwrap_or_default();
+        let json = format!(
+            r#"{{"error_code":"{code}","error_msg":"{}","request_id":"{}"}}"#,
+            escape(&message),
+            escape(request_id),
+        );
+        let mut response = Response::new(AnswerBody::whole(Bytes::from(json)));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if matches!(self, Self::BadFraming(_) | Self::BodyTooLarge { .. } | Self::RequestTimeout) {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        if self == Self::MethodNotAllowed {
+            let allowed = "GET, POST, PUT, DELETE, HEAD, PATCH, OPTIONS";
+            headers.insert(ALLOW, HeaderValue::from_static(allowed));
+        }
+        response
+    }
+}
+
+/// For a JSON string: the texts are visible ASCII, so two characters need care.
+fn escape(text: &str) -> String {
+    text.replace('\\', r"\\").replace('"', r#"\""#)
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_body_is_json_whatever_the_request_id_holds() {
+        let id = HeaderValue::from_static(r#"a"b\c"#);
+        let response = Refusal::ApiNotFound.into_response(&id);
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(
+            body,
+            r#"{"error_code":"API_NOT_FOUND","error_msg":"no API answers here in this environment","request_id":"a\"b\\c"}"#
+        );
+    }
+}

@@ -1,0 +1,100 @@
+//! Puts the signature on a request that is ready to be sent: the last thing that happens to it.
+//! It never decides whether to sign, and forwards nothing.
+
+use std::cell::{Cell, RefCell};
+
+use countersign_shared::signing::{
+    HmacSigner, Payload, SdkDate, SignRequest, Target, UNSIGNED_PAYLOAD,
+};
+use http::header::{AUTHORIZATION, HOST};
+use http::{HeaderMap, HeaderValue, Method};
+
+use super::headers::{X_SDK_CONTENT_SHA256, X_SDK_DATE};
+use super::refusal::Refusal;
+use crate::clock;
+use crate::table::Signer;
+
+/// Room for the longest usual canonical request, so that the buffer need not grow.
+const CANONICAL_BYTES_USUAL: usize = 1024;
+
+/// A worker's writing desk: the date, written once a second, and a buffer.
+pub(super) struct Seal {
+    date: RefCell<WrittenDate>,
+    buffer: Cell<Vec<u8>>,
+}
+
+#[derive(Debug)]
+struct WrittenDate {
+    date: SdkDate,
+    value: HeaderValue,
+}
+
+impl Seal {
+    pub(super) fn new() -> Self {
+        Self {
+            date: RefCell::new(WrittenDate::at(clock::unix_seconds())),
+            buffer: Cell::new(Vec::with_capacity(CANONICAL_BYTES_USUAL)),
+        }
+    }
+
+    /// Sets `Authorization` and what belongs to it. The Host must stand in the headers already.
+    pub(super) fn sign(
+        &self,
+        signer: &Signer,
+        method: &Method,
+        target: &Target,
+        payload: Payload,
+        headers: &mut HeaderMap,
+    ) -> Result<(), Refusal> {
+        match signer {
+            Signer::Basic(value) => {
+                headers.insert(AUTHORIZATION, value.clone());
+                Ok(())
+            }
+            Signer::Hmac(signer) => self.sign_hmac(signer, method, target, payload, headers),
+        }
+    }
+
+    fn sign_hmac(
+        &self,
+        signer: &HmacSigner,
+        method: &Method,
+        target: &Target,
+        payload: Payload,
+        headers: &mut HeaderMap,
+    ) -> Result<(), Refusal> {
+        let written = self.date_now();
+        let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+        let host = host.ok_or(Refusal::SigningFailed)?;
+        let request =
+            SignRequest { method: method.as_str(), target, host, date: &written.date, payload };
+        let mut buffer = self.buffer.take();
+        buffer.clear();
+        signer.sign(&request, &mut buffer);
+        let value = HeaderValue::from_bytes(&buffer);
+        self.buffer.set(buffer);
+        headers.insert(AUTHORIZATION, value.map_err(|_| Refusal::SigningFailed)?);
+        headers.insert(X_SDK_DATE, written.value.clone());
+        if payload == Payload::Unsigned {
+            headers.insert(X_SDK_CONTENT_SHA256, HeaderValue::from_static(UNSIGNED_PAYLOAD));
+        }
+        Ok(())
+    }
+
+    fn date_now(&self) -> std::cell::RefMut<'_, WrittenDate> {
+        let seconds = clock::unix_seconds();
+        let mut written = self.date.borrow_mut();
+        if written.date.unix_seconds() != seconds {
+            *written = WrittenDate::at(seconds);
+        }
+        written
+    }
+}
+
+impl WrittenDate {
+    fn at(seconds: i64) -> Self {
+        let date = SdkDate::from_unix_seconds(seconds);
+        let value = HeaderValue::from_bytes(date.as_bytes());
+        Self { date, value: value.unwrap_or_else(|_| HeaderValue::from_static("")) }
+    }
+}

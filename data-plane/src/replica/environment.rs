@@ -1,0 +1,139 @@
+//! The copy of one environment: every resource with its term of the digest. It owns the rule
+//! that nothing may hang in the air: a binding has its signature key, a route its group.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use countersign_proto::v1;
+use countersign_shared::digest::{TableDigest, Term, term};
+use countersign_shared::id::EnvironmentId;
+use prost::Message;
+
+use super::resource::{Key, Resource, Unusable};
+
+/// One environment as the node holds it.
+#[derive(Debug)]
+pub struct EnvironmentReplica {
+    id: EnvironmentId,
+    name: String,
+    resources: HashMap<Key, Held>,
+    digest: TableDigest,
+}
+
+#[derive(Debug)]
+pub(super) struct Held {
+    resource: Resource,
+    term: Term,
+}
+
+/// Changes that are decoded and not yet made; `None` removes. The last one of a key counts.
+pub(super) type Pending = HashMap<Key, Option<Held>>;
+
+impl EnvironmentReplica {
+    pub(super) fn new(id: EnvironmentId, name: &str) -> Self {
+        Self { id, name: name.to_owned(), resources: HashMap::new(), digest: TableDigest::ZERO }
+    }
+
+    pub fn id(&self) -> EnvironmentId {
+        self.id
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn digest(&self) -> TableDigest {
+        self.digest
+    }
+
+    pub fn get(&self, key: Key) -> Option<&Resource> {
+        self.resources.get(&key).map(|held| &held.resource)
+    }
+
+    pub fn keys(&self) -> impl Iterator<Item = Key> {
+        self.resources.keys().copied()
+    }
+
+    /// Adds an encoded `ChangeSet` to what is pending.
+    pub(super) fn decode(&self, change_set: &Bytes, pending: &mut Pending) -> Result<(), Unusable> {
+        let set = v1::ChangeSet::decode(change_set.clone())
+            .map_err(|_| Unusable::message("the bytes of a change set are none"))?;
+        for change in &set.changes {
+            let key = Key::parse(change)?;
+            let held = match &change.resource {
+                None => None,
+                Some(encoded) => Some(Held {
+                    resource: Resource::decode(key, encoded)?,
+                    term: term(self.id, key.kind_byte(), key.id(), encoded),
+                }),
+            };
+            pending.insert(key, held);
+        }
+        Ok(())
+    }
+
+    /// Makes the changes and yields their keys.
+    pub(super) fn commit(&mut self, pending: Pending) -> impl Iterator<Item = Key> {
+        pending.into_iter().map(|(key, held)| {
+            let former = match held {
+                Some(held) => {
+                    self.digest = self.digest.add(held.term);
+                    self.resources.insert(key, held)
+                }
+                None => self.resources.remove(&key),
+            };
+            if let Some(former) = former {
+                self.digest = self.digest.sub(former.term);
+            }
+            key
+        })
+    }
+
+    /// The first resource that refers to one that is not here.
+    pub(super) fn dangling(&self) -> Option<Unusable> {
+        self.resources.iter().find_map(|(key, held)| {
+            refers_to(&held.resource)
+                .filter(|needed| !self.resources.contains_key(needed))
+                .map(|needed| hanging(*key, needed))
+        })
+    }
+
+    /// The same, after the pending changes.
+    pub(super) fn dangling_after(&self, pending: &Pending) -> Option<Unusable> {
+        let is_here = |key: &Key| match pending.get(key) {
+            Some(change) => change.is_some(),
+            None => self.resources.contains_key(key),
+        };
+        let put = pending.iter().filter_map(|(key, held)| Some((key, held.as_ref()?)));
+        let dangling = |(key, held): (&Key, &Held)| {
+            let needed = refers_to(&held.resource)?;
+            (!is_here(&needed)).then(|| hanging(*key, needed))
+        };
+        if let Some(unusable) = put.map(dangling).find_map(|found| found) {
+            return Some(unusable);
+        }
+        // Only where something that others may refer to goes, all others are looked at.
+        let is_needed = |key: &Key| matches!(key, Key::Group(_) | Key::Signer(_));
+        if !pending.iter().any(|(key, held)| held.is_none() && is_needed(key)) {
+            return None;
+        }
+        self.resources.iter().filter(|(key, _)| !pending.contains_key(key)).find_map(dangling)
+    }
+}
+
+fn refers_to(resource: &Resource) -> Option<Key> {
+    match resource {
+        Resource::Route(route) => Some(Key::Group(route.group)),
+        Resource::Binding(signature_key) => Some(Key::Signer(*signature_key)),
+        Resource::Group(_) | Resource::Signer(_) => None,
+    }
+}
+
+fn hanging(key: Key, needed: Key) -> Unusable {
+    let reason = match needed {
+        Key::Group(id) => format!("its group {id} is not here"),
+        Key::Signer(id) => format!("its signature key {id} is not here"),
+        Key::Route(id) | Key::Binding(id) => format!("its API {id} is not here"),
+    };
+    Unusable::resource(key, reason)
+}

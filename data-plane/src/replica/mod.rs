@@ -1,0 +1,302 @@
+//! What the node holds: its copy of the environments that it serves, and where in the log that
+//! copy stands. Sans-IO: messages go in, outcomes come out, and the simulator runs these very
+//! lines. A message is used whole or not at all; it never empties or guesses.
+
+mod environment;
+mod resource;
+
+use countersign_proto::v1;
+use countersign_shared::digest::TableDigest;
+use countersign_shared::id::EnvironmentId;
+
+pub use environment::EnvironmentReplica;
+pub use resource::{Key, Resource, Unusable};
+
+use environment::Pending;
+
+/// Where a copy stands: what a Hello says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Position {
+    pub log_id: String,
+    pub revision: u64,
+    pub hash: Vec<u8>,
+}
+
+/// What to answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Applied. The answer is due once the node signs with it.
+    Ack { revision: u64, digest: TableDigest, digest_differs: bool },
+    /// Not applied. Only a snapshot brings this replica on.
+    Nack { revision: u64, unusable: Unusable },
+}
+
+/// What differs from the table that was built last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Changed {
+    All,
+    /// Resources, by the environment's place in the served order. A key may stand here twice.
+    Some(Vec<(usize, Key)>),
+}
+
+/// A Welcome that cannot be gone along with.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unwelcome {
+    #[error(
+        "the control plane speaks version {0} of the protocol, this node version {PROTOCOL_VERSION}"
+    )]
+    ProtocolVersion(u32),
+    #[error("the control plane named an environment whose id has not 16 bytes")]
+    EnvironmentId,
+    #[error("the control plane went on with deltas for other environments than this node holds")]
+    OtherEnvironments,
+    #[error("the control plane went on with deltas of log {theirs}, this node holds log {ours}")]
+    OtherLog { ours: String, theirs: String },
+}
+
+pub const PROTOCOL_VERSION: u32 = 1;
+
+/// The node's copy.
+#[derive(Debug)]
+pub struct Replica {
+    position: Position,
+    environments: Vec<EnvironmentReplica>,
+    staged: Option<Staged>,
+    /// After a refusal nothing is applied until the next snapshot is complete.
+    needs_snapshot: bool,
+    complete: bool,
+    changed: Changed,
+    stream: Stream,
+}
+
+/// What the Welcome said.
+#[derive(Debug, Clone, Default)]
+struct Stream {
+    log_id: String,
+    environments: Vec<(EnvironmentId, String)>,
+}
+
+/// A snapshot that is still coming in.
+#[derive(Debug)]
+struct Staged {
+    environments: Vec<EnvironmentReplica>,
+    unusable: Option<Unusable>,
+}
+
+impl Default for Replica {
+    fn default() -> Self {
+        Self {
+            position: Position::default(),
+            environments: Vec::new(),
+            staged: None,
+            needs_snapshot: false,
+            complete: false,
+            changed: Changed::Some(Vec::new()),
+            stream: Stream::default(),
+        }
+    }
+}
+
+impl Replica {
+    /// What to say in a Hello: nothing where only a snapshot would help.
+    pub fn hello(&self) -> Position {
+        if self.needs_snapshot { Position::default() } else { self.position.clone() }
+    }
+
+    /// Where the copy stands, also after a refusal.
+    pub fn position(&self) -> &Position {
+        &self.position
+    }
+
+    /// Whether there ever was a complete snapshot.
+    pub fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    pub fn environments(&self) -> &[EnvironmentReplica] {
+        &self.environments
+    }
+
+    pub fn digest(&self) -> TableDigest {
+        self.environments.iter().fold(TableDigest::ZERO, |sum, e| sum.union(e.digest()))
+    }
+
+    /// What changed since this was asked last.
+    pub fn take_changed(&mut self) -> Changed {
+        std::mem::replace(&mut self.changed, Changed::Some(Vec::new()))
+    }
+
+    /// Begins a stream; what was staged on an earlier one is dropped. Says whether this is
+    /// another log than the copy is of.
+    pub fn welcome(&mut self, welcome: &v1::Welcome) -> Result<bool, Unwelcome> {
+        if welcome.protocol_version != PROTOCOL_VERSION {
+            return Err(Unwelcome::ProtocolVersion(welcome.protocol_version));
+        }
+        let environments = welcome
+            .environments
+            .iter()
+            .map(|e| Ok((EnvironmentId::try_from(&*e.id)?, e.name.clone())))
+            .collect::<Result<Vec<_>, countersign_shared::id::InvalidId>>()
+            .map_err(|_| Unwelcome::EnvironmentId)?;
+        let other_log = self.complete && welcome.log_id != self.position.log_id;
+        if welcome.resumed {
+            if other_log || !self.complete {
+                let (ours, theirs) = (self.position.log_id.clone(), welcome.log_id.clone());
+                return Err(Unwelcome::OtherLog { ours, theirs });
+            }
+            if !environments
+                .iter()
+                .map(|(id, _)| *id)
+                .eq(self.environments.iter().map(EnvironmentReplica::id))
+            {
+                return Err(Unwelcome::OtherEnvironments);
+            }
+        }
+        self.staged = None;
+        self.stream = Stream { log_id: welcome.log_id.clone(), environments };
+        Ok(other_log)
+    }
+
+    /// Stages a part of a snapshot. What cannot be used is told at its end.
+    pub fn snapshot_chunk(&mut self, chunk: &v1::SnapshotChunk) {
+        let stream = &self.stream;
+        let staged = self.staged.get_or_insert_with(|| Staged::empty(stream));
+        if staged.unusable.is_some() {
+            return;
+        }
+        match stage(&staged.environments, &chunk.environments) {
+            Ok(pending) => drop(commit(&mut staged.environments, pending)),
+            Err(unusable) => staged.unusable = Some(unusable),
+        }
+    }
+
+    /// Brings the staged snapshot into force.
+    pub fn snapshot_end(&mut self, end: &v1::SnapshotEnd) -> Outcome {
+        let staged = self.staged.take().unwrap_or_else(|| Staged::empty(&self.stream));
+        let unusable = staged.unusable.or_else(|| {
+            if self.complete && self.stream.log_id == self.position.log_id {
+                self.going_back(end.revision)
+            } else {
+                None
+            }
+        });
+        let dangling = || staged.environments.iter().find_map(EnvironmentReplica::dangling);
+        if let Some(unusable) = unusable.or_else(dangling) {
+            return self.refuse(end.revision, unusable);
+        }
+        self.environments = staged.environments;
+        self.changed = Changed::All;
+        self.complete = true;
+        self.needs_snapshot = false;
+        self.advance(end.revision, &end.hash);
+        self.acknowledge(&end.digest)
+    }
+
+    /// Applies what a batch of events changed.
+    pub fn delta(&mut self, delta: &v1::Delta) -> Outcome {
+        let checked = self.expect_next(delta.revision).and_then(|()| {
+            let pending = stage(&self.environments, &delta.environments)?;
+            let dangling = |(at, pending): (usize, &Pending)| {
+                self.environments.get(at)?.dangling_after(pending)
+            };
+            match pending.iter().enumerate().find_map(dangling) {
+                Some(unusable) => Err(unusable),
+                None => Ok(pending),
+            }
+        });
+        match checked {
+            Err(unusable) => self.refuse(delta.revision, unusable),
+            Ok(pending) => {
+                let keys = commit(&mut self.environments, pending);
+                if let Changed::Some(changed) = &mut self.changed {
+                    changed.extend(keys);
+                }
+                self.advance(delta.revision, &delta.hash);
+                Outcome::Ack {
+                    revision: delta.revision,
+                    digest: self.digest(),
+                    digest_differs: false,
+                }
+            }
+        }
+    }
+
+    /// Nothing changed up to here.
+    pub fn bookmark(&mut self, bookmark: &v1::Bookmark) -> Outcome {
+        if let Err(unusable) = self.expect_next(bookmark.revision) {
+            return self.refuse(bookmark.revision, unusable);
+        }
+        self.advance(bookmark.revision, &bookmark.hash);
+        self.acknowledge(&bookmark.digest)
+    }
+
+    fn expect_next(&self, revision: u64) -> Result<(), Unusable> {
+        if self.staged.is_some() {
+            return Err(Unusable::message("the snapshot before this message has no end"));
+        }
+        if !self.complete || self.needs_snapshot {
+            return Err(Unusable::message("this node needs a snapshot first"));
+        }
+        self.going_back(revision).map_or(Ok(()), Err)
+    }
+
+    fn going_back(&self, revision: u64) -> Option<Unusable> {
+        let ours = self.position.revision;
+        (revision < ours).then(|| {
+            Unusable::message(format!(
+                "revision {revision} lies before {ours}, which this node has"
+            ))
+        })
+    }
+
+    fn advance(&mut self, revision: u64, hash: &[u8]) {
+        let log_id = self.stream.log_id.clone();
+        self.position = Position { log_id, revision, hash: hash.to_vec() };
+    }
+
+    fn acknowledge(&self, theirs: &[u8]) -> Outcome {
+        let digest = self.digest();
+        let digest_differs = digest.as_bytes() != theirs;
+        Outcome::Ack { revision: self.position.revision, digest, digest_differs }
+    }
+
+    fn refuse(&mut self, revision: u64, unusable: Unusable) -> Outcome {
+        self.needs_snapshot = true;
+        Outcome::Nack { revision, unusable }
+    }
+}
+
+impl Staged {
+    fn empty(stream: &Stream) -> Self {
+        let environments = stream.environments.iter();
+        let environments =
+            environments.map(|(id, name)| EnvironmentReplica::new(*id, name)).collect();
+        Self { environments, unusable: None }
+    }
+}
+
+/// Decodes and checks all changes before any is made: one list per environment, in order.
+fn stage(
+    environments: &[EnvironmentReplica],
+    changes: &[v1::EnvironmentChanges],
+) -> Result<Vec<Pending>, Unusable> {
+    let mut pending: Vec<Pending> = environments.iter().map(|_| Pending::default()).collect();
+    for change in changes {
+        let at =
+            environments.iter().position(|e| e.id().as_bytes().as_slice() == change.environment_id);
+        let slot = at.and_then(|at| Some((environments.get(at)?, pending.get_mut(at)?)));
+        let (environment, pending) = slot.ok_or_else(|| {
+            Unusable::message("a change of an environment that this node does not serve")
+        })?;
+        environment.decode(&change.change_set, pending)?;
+    }
+    Ok(pending)
+}
+
+fn commit(environments: &mut [EnvironmentReplica], pending: Vec<Pending>) -> Vec<(usize, Key)> {
+    let mut keys = Vec::new();
+    for (at, (environment, pending)) in environments.iter_mut().zip(pending).enumerate() {
+        keys.extend(environment.commit(pending).map(|key| (at, key)));
+    }
+    keys
+}

@@ -1,0 +1,55 @@
+//! The status listener: `/live`, `/ready` and `/metrics`. It reads what others have done and
+//! changes nothing.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::proxy::Shared;
+use crate::telemetry::{self, Telemetry};
+
+const METRICS_CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// What the listener tells of.
+#[derive(Debug, Clone)]
+pub(crate) struct Status {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) telemetry: Arc<Telemetry>,
+    pub(crate) drain: watch::Receiver<bool>,
+}
+
+/// Serves until it is dropped.
+pub(crate) async fn serve(listener: TcpListener, status: Status) -> std::io::Result<()> {
+    let router = Router::new()
+        .route("/live", get("live\n"))
+        .route("/ready", get(ready))
+        .route("/metrics", get(metrics))
+        .with_state(status);
+    axum::serve(listener, router).await
+}
+
+async fn ready(State(status): State<Status>) -> Response {
+    if *status.drain.borrow() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "draining: this node is being shut down\n")
+            .into_response();
+    }
+    if status.shared.table.load().is_none() {
+        let reason =
+            "no configuration: waiting for the first complete snapshot from the control plane\n";
+        return (StatusCode::SERVICE_UNAVAILABLE, reason).into_response();
+    }
+    "ready\n".into_response()
+}
+
+async fn metrics(State(status): State<Status>) -> Response {
+    match telemetry::scrape(&status.telemetry) {
+        Ok(text) => ([(header::CONTENT_TYPE, METRICS_CONTENT_TYPE)], text).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
