@@ -48,6 +48,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     for path in SHARED_BYTES {
         builder = builder.bytes(path);
     }
-    builder.compile_fds(descriptors)?;
+    let mut config = tonic_prost_build::Config::new();
+    config.enable_type_names();
+    builder.compile_fds_with_config(descriptors, config)?;
     Ok(())
 }
