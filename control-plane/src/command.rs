@@ -4,12 +4,16 @@
 use std::sync::Arc;
 
 use countersign_proto::convert::InvalidField;
-use countersign_shared::api::{ApiDefinition, ApiPath, BackendTarget, BodyPolicy, MatchMode, Method};
+use countersign_shared::api::{
+    ApiDefinition, ApiPath, BackendTarget, BodyPolicy, MatchMode, Method,
+};
 use countersign_shared::event::{Origin, Record};
 use countersign_shared::id::{ApiId, EnvironmentId, GroupId, KeyId, LogId};
 use countersign_shared::key::{SealedSecret, SignatureKeyType};
 use countersign_shared::signing::target::QueryMode;
-use countersign_shared::text::{ApiName, Domain, EnvironmentName, GroupName, KeyName, KeyText, Remark};
+use countersign_shared::text::{
+    ApiName, Domain, EnvironmentName, GroupName, KeyName, KeyText, Remark,
+};
 
 use crate::keystore::WrappedKey;
 
@@ -20,24 +24,92 @@ pub struct Reference(pub String);
 #[derive(Debug)]
 pub enum Command {
     /// The first one of every log: makes the log and RELEASE.
-    CreateLog { log_id: LogId, release: EnvironmentId },
-    CreateEnvironment { id: EnvironmentId, name: EnvironmentName, remark: Remark },
-    UpdateEnvironment { environment: Reference, name: Option<EnvironmentName>, remark: Option<Remark> },
-    DeleteEnvironment { environment: Reference },
-    CreateGroup { id: GroupId, name: GroupName, domains: Vec<Domain>, remark: Remark },
-    UpdateGroup { group: Reference, name: Option<GroupName>, domains: Option<Vec<Domain>>, remark: Option<Remark> },
-    DeleteGroup { group: Reference },
-    CreateApi { id: ApiId, group: Reference, name: ApiName, remark: Remark, definition: Arc<ApiDefinition> },
-    UpdateApi { api: Reference, name: Option<ApiName>, remark: Option<Remark>, patch: Box<DefinitionPatch> },
-    DeleteApi { api: Reference, force: bool },
-    PublishApi { api: Reference, environment: Reference },
-    TakeApiOffline { api: Reference, environment: Reference },
-    CreateKey { id: KeyId, name: KeyName, key_type: SignatureKeyType, key: KeyText, secret: SealedSecret },
-    RenameKey { key: Reference, name: Option<KeyName> },
-    ReplaceSecret { key: KeyId, secret: SealedSecret },
-    DeleteKey { key: Reference, force: bool },
-    BindKey { key: Reference, api: Reference, environment: Reference, replace: bool },
-    UnbindKey { api: Reference, environment: Reference },
+    CreateLog {
+        log_id: LogId,
+        release: EnvironmentId,
+    },
+    CreateEnvironment {
+        id: EnvironmentId,
+        name: EnvironmentName,
+        remark: Remark,
+    },
+    UpdateEnvironment {
+        environment: Reference,
+        name: Option<EnvironmentName>,
+        remark: Option<Remark>,
+    },
+    DeleteEnvironment {
+        environment: Reference,
+    },
+    CreateGroup {
+        id: GroupId,
+        name: GroupName,
+        domains: Vec<Domain>,
+        remark: Remark,
+    },
+    UpdateGroup {
+        group: Reference,
+        name: Option<GroupName>,
+        domains: Option<Vec<Domain>>,
+        remark: Option<Remark>,
+    },
+    DeleteGroup {
+        group: Reference,
+    },
+    CreateApi {
+        id: ApiId,
+        group: Reference,
+        name: ApiName,
+        remark: Remark,
+        definition: Arc<ApiDefinition>,
+    },
+    UpdateApi {
+        api: Reference,
+        name: Option<ApiName>,
+        remark: Option<Remark>,
+        patch: Box<DefinitionPatch>,
+    },
+    DeleteApi {
+        api: Reference,
+        force: bool,
+    },
+    PublishApi {
+        api: Reference,
+        environment: Reference,
+    },
+    TakeApiOffline {
+        api: Reference,
+        environment: Reference,
+    },
+    CreateKey {
+        id: KeyId,
+        name: KeyName,
+        key_type: SignatureKeyType,
+        key: KeyText,
+        secret: SealedSecret,
+    },
+    RenameKey {
+        key: Reference,
+        name: Option<KeyName>,
+    },
+    ReplaceSecret {
+        key: KeyId,
+        secret: SealedSecret,
+    },
+    DeleteKey {
+        key: Reference,
+        force: bool,
+    },
+    BindKey {
+        key: Reference,
+        api: Reference,
+        environment: Reference,
+        replace: bool,
+    },
+    UnbindKey {
+        api: Reference,
+        environment: Reference,
+    },
 }
 
 /// The fields of a definition that an update names; the others stay as they are.

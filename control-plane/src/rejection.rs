@@ -20,13 +20,17 @@ pub enum Rejection {
     DomainTaken { domain: String, group: String },
     #[error("the key `{key}` is taken by signature key `{name}`")]
     KeyTaken { key: String, name: String },
-    #[error("API `{name}` answers {route} already; change method, path or match mode, or give one of the groups a domain of its own")]
+    #[error(
+        "API `{name}` answers {route} already; change method, path or match mode, or give one of the groups a domain of its own"
+    )]
     RouteTaken { api: ApiId, name: String, route: String },
     #[error("there are {limit} {what} already, and no more are allowed here")]
     QuotaExceeded { what: &'static str, limit: u64 },
     #[error("RELEASE exists from the start and keeps its name")]
     EnvironmentPermanent,
-    #[error("environment `{name}` has {publications} published APIs and {bindings} bindings: take them offline and unbind them first")]
+    #[error(
+        "environment `{name}` has {publications} published APIs and {bindings} bindings: take them offline and unbind them first"
+    )]
     EnvironmentInUse { name: String, publications: usize, bindings: usize },
     #[error("group `{name}` still has {apis} APIs: delete them first")]
     GroupNotEmpty { name: String, apis: usize },
@@ -36,11 +40,15 @@ pub enum Rejection {
     ApiStillBound { name: String, bindings: usize },
     #[error("API `{api}` is not published in environment `{environment}`: publish it first")]
     ApiNotPublished { api: String, environment: String },
-    #[error("API `{api}` is bound to signature key `{key_name}` in environment `{environment}`: unbind that, or replace it")]
+    #[error(
+        "API `{api}` is bound to signature key `{key_name}` in environment `{environment}`: unbind that, or replace it"
+    )]
     ApiAlreadyBound { api: String, environment: String, key: KeyId, key_name: String },
     #[error("signature key `{name}` is bound to {bindings} APIs: unbind it first, or force")]
     KeyStillBound { name: String, bindings: u32 },
-    #[error("this would make {events} events at once, at most {events_max} are allowed: unbind in smaller steps first")]
+    #[error(
+        "this would make {events} events at once, at most {events_max} are allowed: unbind in smaller steps first"
+    )]
     TooManyEvents { events: usize, events_max: usize },
     #[error("the log is at revision {found}, not at {expected}: read again and decide again")]
     RevisionMismatch { expected: u64, found: u64 },

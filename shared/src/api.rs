@@ -118,14 +118,17 @@ fn check_segment(segment: &str) -> Result<Option<&str>, InvalidText> {
         };
     }
     if segment == "." || segment == ".." {
-        return Err(InvalidText("no dot segments: they are resolved before a request is routed".into()));
+        return Err(InvalidText(
+            "no dot segments: they are resolved before a request is routed".into(),
+        ));
     }
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.~!$&'()*+,;=:@".contains(&b);
     if segment.bytes().all(plain) {
         return Ok(None);
     }
     Err(InvalidText(
-        "letters, digits, -_.~!$&'()*+,;=:@ and whole `{param}` segments, no percent escapes".into(),
+        "letters, digits, -_.~!$&'()*+,;=:@ and whole `{param}` segments, no percent escapes"
+            .into(),
     ))
 }
 
@@ -146,7 +149,8 @@ impl BackendTarget {
         let (host, port) = match text.rsplit_once(':') {
             Some((host, port)) if !port.contains(']') => {
                 let digits = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
-                let port = port.parse::<u16>().ok().filter(|p| digits && *p > 0).ok_or_else(rule)?;
+                let port =
+                    port.parse::<u16>().ok().filter(|p| digits && *p > 0).ok_or_else(rule)?;
                 (host, Some(port))
             }
             _ => (text, None),
@@ -212,13 +216,20 @@ impl ApiDefinition {
     /// What the parts alone cannot know: each `(field, rule)` that is broken between them.
     pub fn check(&self) -> Vec<(&'static str, String)> {
         let mut broken = Vec::new();
-        if self.match_mode == MatchMode::Swa && self.path.as_str() != "/" && self.path.as_str().ends_with('/') {
-            broken.push(("path", "a prefix ends without `/`: it matches whole segments".to_owned()));
+        if self.match_mode == MatchMode::Swa
+            && self.path.as_str() != "/"
+            && self.path.as_str().ends_with('/')
+        {
+            broken
+                .push(("path", "a prefix ends without `/`: it matches whole segments".to_owned()));
         }
         let params: BTreeSet<&str> = self.path.params().collect();
         for name in self.backend.path.iter().flat_map(ApiPath::params) {
             if !params.contains(name) {
-                broken.push(("backend.path", format!("the parameter {{{name}}} is not in the API's path")));
+                broken.push((
+                    "backend.path",
+                    format!("the parameter {{{name}}} is not in the API's path"),
+                ));
             }
         }
         broken
@@ -246,7 +257,20 @@ mod tests {
         for good in ["/", "/a", "/a/", "/a//b", "/v1/{id}/x", "/{a}/{b}", "/a;v=1/b:c@d"] {
             assert!(ApiPath::parse(good).is_ok(), "{good}");
         }
-        for bad in ["", "a", "/a?b", "/a#b", "/a%2Fb", "/x{id}", "/{}", "/{id}/{id}", "/../a", "/./a", "/ü", "/{*x}"] {
+        for bad in [
+            "",
+            "a",
+            "/a?b",
+            "/a#b",
+            "/a%2Fb",
+            "/x{id}",
+            "/{}",
+            "/{id}/{id}",
+            "/../a",
+            "/./a",
+            "/ü",
+            "/{*x}",
+        ] {
             assert!(ApiPath::parse(bad).is_err(), "{bad}");
         }
         assert!(ApiPath::parse(&format!("/{}", "a".repeat(512))).is_err());
@@ -261,12 +285,17 @@ mod tests {
 
     #[test]
     fn targets_have_a_host_and_a_port() {
-        let parts = |text| BackendTarget::parse(text).map(|t| (t.host().to_owned(), t.port(), t.authority().to_owned()));
+        let parts = |text| {
+            BackendTarget::parse(text)
+                .map(|t| (t.host().to_owned(), t.port(), t.authority().to_owned()))
+        };
         assert_eq!(parts("Backend:8080").unwrap(), ("backend".into(), 8080, "backend:8080".into()));
         assert_eq!(parts("b.example").unwrap(), ("b.example".into(), 80, "b.example".into()));
         assert_eq!(parts("[::1]:81").unwrap(), ("[::1]".into(), 81, "[::1]:81".into()));
         assert_eq!(parts("[::1]").unwrap(), ("[::1]".into(), 80, "[::1]".into()));
-        for bad in ["", ":80", "a:", "a:0", "a:65536", "a:+1", "a b:1", "u@a:1", "a/b:1", "[x]:1", "::1"] {
+        for bad in
+            ["", ":80", "a:", "a:0", "a:65536", "a:+1", "a b:1", "u@a:1", "a/b:1", "[x]:1", "::1"]
+        {
             assert!(parts(bad).is_err(), "{bad}");
         }
     }

@@ -7,7 +7,9 @@ use crate::api::ApiDefinition;
 use crate::id::{ApiId, EnvironmentId, GroupId, KeyId, LogId};
 use crate::key::{SecretVersion, SignatureKeyType};
 use crate::state::Stamp;
-use crate::text::{Actor, ApiName, Domain, EnvironmentName, GroupName, KeyName, KeyText, Remark, RequestId};
+use crate::text::{
+    Actor, ApiName, Domain, EnvironmentName, GroupName, KeyName, KeyText, Remark, RequestId,
+};
 
 /// One entry of the log: an event, and who caused it, when and from where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,25 +40,74 @@ pub struct RequestMark {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    LogCreated { log_id: LogId },
+    LogCreated {
+        log_id: LogId,
+    },
     EnvironmentCreated(EnvironmentFields),
     EnvironmentUpdated(EnvironmentFields),
-    EnvironmentDeleted { id: EnvironmentId, name: EnvironmentName },
+    EnvironmentDeleted {
+        id: EnvironmentId,
+        name: EnvironmentName,
+    },
     GroupCreated(GroupFields),
     GroupUpdated(GroupFields),
-    GroupDeleted { id: GroupId, name: GroupName },
+    GroupDeleted {
+        id: GroupId,
+        name: GroupName,
+    },
     ApiCreated(ApiFields),
     ApiUpdated(ApiFields),
-    ApiDeleted { id: ApiId, group: GroupId, name: ApiName },
-    ApiPublished { api: ApiId, environment: EnvironmentId, definition: Arc<ApiDefinition> },
-    ApiTakenOffline { api: ApiId, environment: EnvironmentId },
-    KeyCreated { id: KeyId, name: KeyName, key_type: SignatureKeyType, key: KeyText, secret: SecretVersion },
-    KeyRenamed { id: KeyId, name: KeyName, former_name: KeyName },
-    SecretReplaced { id: KeyId, secret: SecretVersion },
-    KeyDeleted { id: KeyId, name: KeyName, key: KeyText },
-    KeyBound { key: KeyId, api: ApiId, environment: EnvironmentId },
-    KeyRebound { key: KeyId, former_key: KeyId, api: ApiId, environment: EnvironmentId },
-    KeyUnbound { key: KeyId, api: ApiId, environment: EnvironmentId },
+    ApiDeleted {
+        id: ApiId,
+        group: GroupId,
+        name: ApiName,
+    },
+    ApiPublished {
+        api: ApiId,
+        environment: EnvironmentId,
+        definition: Arc<ApiDefinition>,
+    },
+    ApiTakenOffline {
+        api: ApiId,
+        environment: EnvironmentId,
+    },
+    KeyCreated {
+        id: KeyId,
+        name: KeyName,
+        key_type: SignatureKeyType,
+        key: KeyText,
+        secret: SecretVersion,
+    },
+    KeyRenamed {
+        id: KeyId,
+        name: KeyName,
+        former_name: KeyName,
+    },
+    SecretReplaced {
+        id: KeyId,
+        secret: SecretVersion,
+    },
+    KeyDeleted {
+        id: KeyId,
+        name: KeyName,
+        key: KeyText,
+    },
+    KeyBound {
+        key: KeyId,
+        api: ApiId,
+        environment: EnvironmentId,
+    },
+    KeyRebound {
+        key: KeyId,
+        former_key: KeyId,
+        api: ApiId,
+        environment: EnvironmentId,
+    },
+    KeyUnbound {
+        key: KeyId,
+        api: ApiId,
+        environment: EnvironmentId,
+    },
 }
 
 /// An environment as it is after the event.

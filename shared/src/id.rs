@@ -82,6 +82,9 @@ mod tests {
         let id = KeyId::from_bytes(*b"0123456789abcdef");
         assert_eq!(id.to_string().parse(), Ok(id));
         assert_eq!("30".parse::<KeyId>(), Err(InvalidId));
-        assert_eq!(id.to_string().to_uppercase().replace('3', "A").parse::<KeyId>(), Err(InvalidId));
+        assert_eq!(
+            id.to_string().to_uppercase().replace('3', "A").parse::<KeyId>(),
+            Err(InvalidId)
+        );
     }
 }

@@ -26,9 +26,9 @@ impl Secret {
         let digest = Sha256::new_with_prefix(b"countersign secret fingerprint v1\0")
             .chain_update(self.0.as_bytes())
             .finalize();
-        let mut first = [0; 6];
-        first.copy_from_slice(&digest[..6]);
-        Fingerprint(first)
+        let digest: [u8; 32] = digest.into();
+        let [a, b, c, d, e, f, ..] = digest;
+        Fingerprint([a, b, c, d, e, f])
     }
 }
 

@@ -140,8 +140,12 @@ pub const SECRET_MARKS: &str = "_-!@#$%";
 /// The error never repeats the secret.
 pub fn check_secret(key_type: SignatureKeyType, secret: &str) -> Result<(), InvalidText> {
     let (least, rule) = match key_type {
-        SignatureKeyType::Hmac => (16, "16–64 of letters, digits and _-!@#$%, first a letter or digit"),
-        SignatureKeyType::Basic => (8, "8–64 of letters, digits and _-!@#$%, first a letter or digit"),
+        SignatureKeyType::Hmac => {
+            (16, "16–64 of letters, digits and _-!@#$%, first a letter or digit")
+        }
+        SignatureKeyType::Basic => {
+            (8, "8–64 of letters, digits and _-!@#$%, first a letter or digit")
+        }
     };
     length(secret, least, 64, rule)?;
     first(secret, |c| c.is_ascii_alphanumeric(), rule)?;

@@ -26,7 +26,13 @@ pub(super) fn create(
     route_free(state, group, id, definition)?;
     within_quota(state.apis().len(), limits.apis_max, "APIs")?;
     let definition = Arc::clone(definition);
-    Ok(vec![Event::ApiCreated(ApiFields { id, group, name: name.clone(), remark: remark.clone(), definition })])
+    Ok(vec![Event::ApiCreated(ApiFields {
+        id,
+        group,
+        name: name.clone(),
+        remark: remark.clone(),
+        definition,
+    })])
 }
 
 pub(super) fn update(
@@ -69,16 +75,25 @@ pub(super) fn delete(state: &State, api: &Reference, force: bool) -> Result<Vec<
     let api = fields.id;
     let mut events: Vec<Event> = Vec::with_capacity(published.len() + bound.len() + 1);
     events.extend(published.iter().map(|env| Event::ApiTakenOffline { api, environment: *env }));
-    events.extend(bound.iter().map(|(env, b)| Event::KeyUnbound { key: b.key, api, environment: *env }));
+    events.extend(bound.iter().map(|(env, b)| Event::KeyUnbound {
+        key: b.key,
+        api,
+        environment: *env,
+    }));
     events.push(Event::ApiDeleted { id: api, group: fields.group, name: fields.name.clone() });
     Ok(events)
 }
 
 /// Publishing what is published already, unchanged, is no event.
-pub(super) fn publish(state: &State, api: &Reference, environment: &Reference) -> Result<Vec<Event>, Rejection> {
+pub(super) fn publish(
+    state: &State,
+    api: &Reference,
+    environment: &Reference,
+) -> Result<Vec<Event>, Rejection> {
     let fields = &find_api(state, &api.0)?.fields;
     let environment = find_environment(state, &environment.0)?.fields.id;
-    let holder = state.index().route(environment, state.hosts_of(fields.group), &fields.definition.shape());
+    let holder =
+        state.index().route(environment, state.hosts_of(fields.group), &fields.definition.shape());
     if let Some(holder) = holder.filter(|holder| *holder != fields.id) {
         return Err(route_taken(state, holder, &fields.definition));
     }
@@ -93,7 +108,11 @@ pub(super) fn publish(state: &State, api: &Reference, environment: &Reference) -
     Ok(vec![Event::ApiPublished { api: fields.id, environment, definition }])
 }
 
-pub(super) fn take_offline(state: &State, api: &Reference, environment: &Reference) -> Result<Vec<Event>, Rejection> {
+pub(super) fn take_offline(
+    state: &State,
+    api: &Reference,
+    environment: &Reference,
+) -> Result<Vec<Event>, Rejection> {
     let fields = &find_api(state, &api.0)?.fields;
     let environment = &find_environment(state, &environment.0)?.fields;
     if !state.publications().contains_key(&(environment.id, fields.id)) {
@@ -119,7 +138,12 @@ fn name_free(state: &State, group: GroupId, name: &ApiName) -> Result<(), Reject
     }
 }
 
-fn route_free(state: &State, group: GroupId, api: ApiId, definition: &ApiDefinition) -> Result<(), Rejection> {
+fn route_free(
+    state: &State,
+    group: GroupId,
+    api: ApiId,
+    definition: &ApiDefinition,
+) -> Result<(), Rejection> {
     match state.index().api_with_shape(group, &definition.shape()) {
         Some(holder) if holder != api => Err(route_taken(state, holder, definition)),
         _ => Ok(()),

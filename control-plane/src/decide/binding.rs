@@ -40,14 +40,28 @@ pub(super) fn bind(
     if bound.key == key {
         return Ok(vec![]);
     }
-    Ok(vec![Event::KeyRebound { key, former_key: bound.key, api: api.id, environment: environment.id }])
+    Ok(vec![Event::KeyRebound {
+        key,
+        former_key: bound.key,
+        api: api.id,
+        environment: environment.id,
+    }])
 }
 
-pub(super) fn unbind(state: &State, api: &Reference, environment: &Reference) -> Result<Vec<Event>, Rejection> {
+pub(super) fn unbind(
+    state: &State,
+    api: &Reference,
+    environment: &Reference,
+) -> Result<Vec<Event>, Rejection> {
     let api = &find_api(state, &api.0)?.fields;
     let environment = &find_environment(state, &environment.0)?.fields;
     match state.bindings().get(&(environment.id, api.id)) {
-        Some(bound) => Ok(vec![Event::KeyUnbound { key: bound.key, api: api.id, environment: environment.id }]),
-        None => Err(Rejection::NotBound { api: api.name.to_string(), environment: environment.name.to_string() }),
+        Some(bound) => {
+            Ok(vec![Event::KeyUnbound { key: bound.key, api: api.id, environment: environment.id }])
+        }
+        None => Err(Rejection::NotBound {
+            api: api.name.to_string(),
+            environment: environment.name.to_string(),
+        }),
     }
 }

@@ -18,7 +18,11 @@ pub(super) fn create(
 ) -> Result<Vec<Event>, Rejection> {
     free(state, name)?;
     within_quota(state.environments().len(), limits.environments_max, "environments")?;
-    Ok(vec![Event::EnvironmentCreated(EnvironmentFields { id, name: name.clone(), remark: remark.clone() })])
+    Ok(vec![Event::EnvironmentCreated(EnvironmentFields {
+        id,
+        name: name.clone(),
+        remark: remark.clone(),
+    })])
 }
 
 pub(super) fn update(

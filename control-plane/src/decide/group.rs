@@ -22,7 +22,8 @@ pub(super) fn create(
     name_free(state, name)?;
     domains_free(state, id, domains)?;
     within_quota(state.groups().len(), limits.groups_max, "API groups")?;
-    let fields = GroupFields { id, name: name.clone(), domains: domains.to_vec(), remark: remark.clone() };
+    let fields =
+        GroupFields { id, name: name.clone(), domains: domains.to_vec(), remark: remark.clone() };
     Ok(vec![Event::GroupCreated(fields)])
 }
 
@@ -73,10 +74,16 @@ fn domains_free(state: &State, group: GroupId, domains: &[Domain]) -> Result<(),
     for (i, domain) in domains.iter().enumerate() {
         if domains.iter().take(i).any(|other| other == domain) {
             let field = format!("domains[{i}]");
-            return Err(Rejection::InvalidFields(vec![InvalidField::new(field, format!("{domain} stands twice"))]));
+            return Err(Rejection::InvalidFields(vec![InvalidField::new(
+                field,
+                format!("{domain} stands twice"),
+            )]));
         }
-        if let Some(holder) = state.index().group_with_domain(domain).filter(|holder| *holder != group) {
-            let group = state.groups().get(&holder).map(|g| g.fields.name.to_string()).unwrap_or_default();
+        if let Some(holder) =
+            state.index().group_with_domain(domain).filter(|holder| *holder != group)
+        {
+            let group =
+                state.groups().get(&holder).map(|g| g.fields.name.to_string()).unwrap_or_default();
             return Err(Rejection::DomainTaken { domain: domain.to_string(), group });
         }
     }

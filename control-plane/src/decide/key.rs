@@ -30,14 +30,22 @@ pub(super) fn create(
     Ok(vec![Event::KeyCreated { id, name: name.clone(), key_type, key: key.clone(), secret }])
 }
 
-pub(super) fn rename(state: &State, key: &Reference, name: Option<&KeyName>) -> Result<Vec<Event>, Rejection> {
+pub(super) fn rename(
+    state: &State,
+    key: &Reference,
+    name: Option<&KeyName>,
+) -> Result<Vec<Event>, Rejection> {
     let key = find_key(state, &key.0)?;
     let Some(name) = name.filter(|name| **name != key.name) else { return Ok(vec![]) };
     name_free(state, name)?;
     Ok(vec![Event::KeyRenamed { id: key.id, name: name.clone(), former_name: key.name.clone() }])
 }
 
-pub(super) fn replace_secret(state: &State, key: KeyId, secret: &SealedSecret) -> Result<Vec<Event>, Rejection> {
+pub(super) fn replace_secret(
+    state: &State,
+    key: KeyId,
+    secret: &SealedSecret,
+) -> Result<Vec<Event>, Rejection> {
     let key = state.keys().get(&key).ok_or_else(|| not_found("signature key", &key.to_string()))?;
     let secret = SecretVersion { number: key.secret.number + 1, sealed: secret.clone() };
     Ok(vec![Event::SecretReplaced { id: key.id, secret }])

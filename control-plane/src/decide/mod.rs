@@ -19,8 +19,8 @@ pub use resolve::{find_api, find_environment, find_group, find_key};
 
 /// The name of the environment that exists from the start.
 pub const RELEASE: &str = "RELEASE";
-/// The events that one command may make.
-pub const EVENTS_PER_COMMAND_MAX: usize = 10_000;
+/// The events that one command may make: with those of a full batch before it they fit one append.
+pub const EVENTS_PER_COMMAND_MAX: usize = 2_000;
 /// The domains of one group.
 pub const DOMAINS_PER_GROUP_MAX: usize = 20;
 
@@ -51,7 +51,9 @@ impl Default for Limits {
 pub fn decide(state: &State, command: &Command, limits: &Limits) -> Result<Vec<Event>, Rejection> {
     let events = match command {
         Command::CreateLog { log_id, release } => create_log(*log_id, *release)?,
-        Command::CreateEnvironment { id, name, remark } => environment::create(state, limits, *id, name, remark)?,
+        Command::CreateEnvironment { id, name, remark } => {
+            environment::create(state, limits, *id, name, remark)?
+        }
         Command::UpdateEnvironment { environment, name, remark } => {
             environment::update(state, environment, name.as_ref(), remark.as_ref())?
         }
@@ -84,7 +86,10 @@ pub fn decide(state: &State, command: &Command, limits: &Limits) -> Result<Vec<E
         Command::UnbindKey { api, environment } => binding::unbind(state, api, environment)?,
     };
     if events.len() > EVENTS_PER_COMMAND_MAX {
-        return Err(Rejection::TooManyEvents { events: events.len(), events_max: EVENTS_PER_COMMAND_MAX });
+        return Err(Rejection::TooManyEvents {
+            events: events.len(),
+            events_max: EVENTS_PER_COMMAND_MAX,
+        });
     }
     Ok(events)
 }
@@ -93,7 +98,9 @@ fn create_log(
     log_id: countersign_shared::id::LogId,
     release: countersign_shared::id::EnvironmentId,
 ) -> Result<Vec<Event>, Rejection> {
-    let text = |e| Rejection::InvalidFields(vec![countersign_proto::convert::InvalidField::new("name", e)]);
+    let text = |e| {
+        Rejection::InvalidFields(vec![countersign_proto::convert::InvalidField::new("name", e)])
+    };
     let fields = EnvironmentFields {
         id: release,
         name: EnvironmentName::parse(RELEASE).map_err(text)?,

@@ -20,7 +20,7 @@ pub struct MemoryLog {
 
 impl MemoryLog {
     pub fn new(log_id: LogId) -> Self {
-        let genesis = ChainHash::genesis(log_id);
+        let genesis = Head::genesis(log_id);
         Self { log_id, records: Arc::new(Records { genesis, stored: RwLock::new(Vec::new()) }) }
     }
 }
@@ -38,9 +38,9 @@ impl EventLog for MemoryLog {
         let mut head = self.head();
         admit(head, expected, records)?;
         let appended = records.iter().map(|record| {
-            let revision = head.revision + 1;
-            head = Head { revision, hash: head.hash.then(revision, record) };
-            StoredRecord { revision, hash: head.hash, bytes: Bytes::copy_from_slice(record) }
+            head = head.then(record);
+            let bytes = Bytes::copy_from_slice(record);
+            StoredRecord { revision: head.revision, hash: head.hash, bytes }
         });
         self.records.stored.write().unwrap_or_else(PoisonError::into_inner).extend(appended);
         Ok(head)
@@ -59,7 +59,7 @@ impl fmt::Debug for MemoryLog {
 
 /// The records in order: revision 1 is the first of them.
 struct Records {
-    genesis: ChainHash,
+    genesis: Head,
     stored: RwLock<Vec<StoredRecord>>,
 }
 
@@ -71,10 +71,9 @@ impl Records {
 
 impl LogReader for Records {
     fn head(&self) -> Head {
-        self.stored().last().map_or(Head { revision: 0, hash: self.genesis }, |last| Head {
-            revision: last.revision,
-            hash: last.hash,
-        })
+        self.stored()
+            .last()
+            .map_or(self.genesis, |last| Head { revision: last.revision, hash: last.hash })
     }
 
     fn read(&self, from: u64, records_max: usize) -> Result<Vec<StoredRecord>, ReadError> {
@@ -91,7 +90,7 @@ impl LogReader for Records {
 
     fn hash_at(&self, revision: u64) -> Result<Option<ChainHash>, ReadError> {
         if revision == 0 {
-            return Ok(Some(self.genesis));
+            return Ok(Some(self.genesis.hash));
         }
         Ok(self.stored().get(index(revision)).map(|record| record.hash))
     }

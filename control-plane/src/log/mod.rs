@@ -2,21 +2,40 @@
 //! and chained by hash. This file owns the obligations every store has to keep; it
 //! never knows what a record means, and no file outside `log/sled.rs` names sled.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use countersign_shared::id::LogId;
 
 mod chain;
+mod checkpoint;
+mod data_dir;
 pub(crate) mod disk;
-pub mod memory;
+mod frame;
+mod keeper;
+mod local;
+mod memory;
+mod segments;
+mod sled;
+mod snapshots;
+mod stored;
+mod watchdog;
 
 pub use chain::ChainHash;
+pub use data_dir::DataDir;
+pub use disk::DiskError;
+pub use local::LocalLog;
+pub use memory::MemoryLog;
+pub use segments::{Segment, SegmentError, SegmentRecords, Segments};
+pub use snapshots::{Snapshot, SnapshotStore};
 
-/// A record may be this long. Larger ones are refused before anything is written.
-pub const RECORD_BYTES_MAX: usize = 1024 * 1024;
-/// The records of one append together may be this long.
-pub const APPEND_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// A record may be this long. A longer one is refused before anything is written.
+pub const RECORD_BYTES_MAX: usize = 256 * 1024;
+/// One append may have this many records,
+pub const APPEND_RECORDS_MAX: usize = 4096;
+/// and they may together be this long.
+pub const APPEND_BYTES_MAX: usize = 1024 * 1024;
 /// A read stops after the record with which it reaches this many bytes.
 pub const READ_BYTES_MAX: usize = 4 * 1024 * 1024;
 
@@ -25,6 +44,20 @@ pub const READ_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub struct Head {
     pub revision: u64,
     pub hash: ChainHash,
+}
+
+impl Head {
+    /// The head of an empty log.
+    pub fn genesis(log_id: LogId) -> Self {
+        Self { revision: 0, hash: ChainHash::genesis(log_id) }
+    }
+
+    /// The head after one more record.
+    #[must_use]
+    pub fn then(self, record: &[u8]) -> Self {
+        let revision = self.revision + 1;
+        Self { revision, hash: self.hash.then(revision, record) }
+    }
 }
 
 /// A record with its place in the log.
@@ -93,8 +126,8 @@ pub enum AppendError {
     )]
     Full { path: String, free_bytes: u64, needed_bytes: u64 },
     /// Nothing was written, and these records never will be.
-    #[error("an append of {bytes} bytes, at most {bytes_max} are allowed")]
-    TooLarge { bytes: usize, bytes_max: usize },
+    #[error("an append with {count} {unit}, at most {count_max} are allowed")]
+    TooLarge { count: usize, unit: &'static str, count_max: usize },
     /// Nobody knows what is on disk. End the process; the next start reads the truth.
     #[error("the log cannot go on: {0}")]
     Fatal(String),
@@ -104,12 +137,65 @@ pub enum AppendError {
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     #[error(
-        "the log is damaged at revision {revision}: {what}. Stop the control plane and restore \
-         the data directory from a backup or from its segments/"
+        "the log is damaged at revision {revision}: {what}. Stop the control plane and {RESTORE}"
     )]
     Corrupt { revision: u64, what: String },
     #[error("the log cannot be read: {0}")]
     Storage(String),
+}
+
+/// Why a log on disk is not opened. The messages say where it fails and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(
+        "the data directory {} is in use by the process {pid}: stop that one, or give another \
+         directory", directory.display()
+    )]
+    Locked { directory: PathBuf, pid: String },
+    #[error(
+        "the log in {} is not the log {log_id}, which the file `identity` beside it names: \
+         put back the right one of the two", directory.display()
+    )]
+    Foreign { directory: PathBuf, log_id: LogId },
+    #[error("{} is damaged: {what}. {RESTORE}", file.display())]
+    Corrupt { file: PathBuf, what: String },
+    #[error("LOG_ROLLED_BACK: {}. {RESTORE}", rolled_back(*log_revision, anchor, *anchor_revision))]
+    RolledBack { log_revision: u64, anchor: PathBuf, anchor_revision: u64 },
+    #[error(
+        "{} is not empty: sled never syncs what is there, so the log may be incomplete. {RESTORE}",
+        directory.display()
+    )]
+    BlobsPresent { directory: PathBuf },
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+}
+
+/// What to do about a damaged log.
+const RESTORE: &str = "Restore the data directory from its newest backup, or sled/ from the \
+                       verified segments/ in it; `docs/operations` has the steps";
+
+fn rolled_back(log_revision: u64, anchor: &Path, anchor_revision: u64) -> String {
+    let anchor = anchor.display();
+    if log_revision < anchor_revision {
+        format!(
+            "the log ends at revision {log_revision}, but {anchor} shows that revision \
+             {anchor_revision} was durable"
+        )
+    } else {
+        format!("the log differs at revision {anchor_revision} from what {anchor} shows")
+    }
+}
+
+/// How durable an append is when it returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// As the log promises.
+    #[default]
+    Full,
+    /// What sled alone would do: without fdatasync, so that a loss of power loses
+    /// acknowledged records. The power-loss tests use it to show that they would notice.
+    #[doc(hidden)]
+    FlushOnlyForTests,
 }
 
 /// Refuses an append that is not decided on the head or is over the limits.
@@ -117,12 +203,16 @@ fn admit(head: Head, expected: u64, records: &[Vec<u8>]) -> Result<(), AppendErr
     if expected != head.revision {
         return Err(AppendError::Conflict { head });
     }
-    if let Some(bytes) = records.iter().map(Vec::len).find(|bytes| *bytes > RECORD_BYTES_MAX) {
-        return Err(AppendError::TooLarge { bytes, bytes_max: RECORD_BYTES_MAX });
-    }
+    let longest = records.iter().map(Vec::len).max().unwrap_or(0);
     let bytes = records.iter().map(Vec::len).sum();
-    if bytes > APPEND_BYTES_MAX {
-        return Err(AppendError::TooLarge { bytes, bytes_max: APPEND_BYTES_MAX });
+    for (count, unit, count_max) in [
+        (records.len(), "records", APPEND_RECORDS_MAX),
+        (longest, "bytes in a record", RECORD_BYTES_MAX),
+        (bytes, "bytes", APPEND_BYTES_MAX),
+    ] {
+        if count > count_max {
+            return Err(AppendError::TooLarge { count, unit, count_max });
+        }
     }
     Ok(())
 }

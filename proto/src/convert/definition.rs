@@ -1,8 +1,8 @@
 //! The definition of an API. Parsing tells of all bad fields at once.
 
 use countersign_shared::api::{
-    ApiDefinition, ApiPath, BACKEND_TARGETS_MAX, Backend, BackendTarget, BodyPolicy, MatchMode, Method, RETRIES_MAX,
-    TIMEOUT_MS_DEFAULT, TIMEOUT_MS_MAX,
+    ApiDefinition, ApiPath, BACKEND_TARGETS_MAX, Backend, BackendTarget, BodyPolicy, MatchMode,
+    Method, RETRIES_MAX, TIMEOUT_MS_DEFAULT, TIMEOUT_MS_MAX,
 };
 use countersign_shared::signing::target::QueryMode;
 
@@ -20,25 +20,39 @@ pub fn definition_to_proto(definition: &ApiDefinition) -> v1::ApiDefinition {
     }
 }
 
-pub fn definition_from_proto(message: &v1::ApiDefinition) -> Result<ApiDefinition, Vec<InvalidField>> {
+pub fn definition_from_proto(
+    message: &v1::ApiDefinition,
+) -> Result<ApiDefinition, Vec<InvalidField>> {
     let mut bad = Vec::new();
     let method = method_from_proto(message.method).collect_into(&mut bad);
-    let path = ApiPath::parse(&message.path).map_err(|e| InvalidField::new("path", e)).collect_into(&mut bad);
+    let path = ApiPath::parse(&message.path)
+        .map_err(|e| InvalidField::new("path", e))
+        .collect_into(&mut bad);
     let match_mode = match_mode_from_proto(message.match_mode).collect_into(&mut bad);
     let backend = match &message.backend {
         Some(backend) => backend_from_proto(backend).collect_into(&mut bad),
-        None => Err(InvalidField::new("backend", "required: where the API's requests go")).collect_into(&mut bad),
+        None => Err(InvalidField::new("backend", "required: where the API's requests go"))
+            .collect_into(&mut bad),
     };
     let body_policy = body_policy_from_proto(message.body_policy).collect_into(&mut bad);
     let query_mode = query_mode_from_proto(message.query_mode).collect_into(&mut bad);
-    let (Some(method), Some(path), Some(match_mode), Some(backend), Some(body_policy), Some(query_mode)) =
-        (method, path, match_mode, backend, body_policy, query_mode)
+    let (
+        Some(method),
+        Some(path),
+        Some(match_mode),
+        Some(backend),
+        Some(body_policy),
+        Some(query_mode),
+    ) = (method, path, match_mode, backend, body_policy, query_mode)
     else {
         return Err(bad);
     };
     let definition = ApiDefinition { method, path, match_mode, backend, body_policy, query_mode };
-    let broken: Vec<_> =
-        definition.check().into_iter().map(|(field, rule)| InvalidField::new(field, rule)).collect();
+    let broken: Vec<_> = definition
+        .check()
+        .into_iter()
+        .map(|(field, rule)| InvalidField::new(field, rule))
+        .collect();
     if broken.is_empty() { Ok(definition) } else { Err(broken) }
 }
 
@@ -56,10 +70,16 @@ pub fn backend_to_proto(backend: &Backend) -> v1::Backend {
 pub fn backend_from_proto(message: &v1::Backend) -> Result<Backend, Vec<InvalidField>> {
     let mut bad = Vec::new();
     if message.scheme != "http" {
-        bad.push(InvalidField::new("backend.scheme", "`http`; nodes do not speak TLS to backends yet"));
+        bad.push(InvalidField::new(
+            "backend.scheme",
+            "`http`; nodes do not speak TLS to backends yet",
+        ));
     }
     if message.targets.is_empty() || message.targets.len() > BACKEND_TARGETS_MAX {
-        bad.push(InvalidField::new("backend.targets", format!("1–{BACKEND_TARGETS_MAX} of host or host:port")));
+        bad.push(InvalidField::new(
+            "backend.targets",
+            format!("1–{BACKEND_TARGETS_MAX} of host or host:port"),
+        ));
     }
     let mut targets = Vec::with_capacity(message.targets.len());
     for (i, target) in message.targets.iter().enumerate() {
@@ -71,7 +91,9 @@ pub fn backend_from_proto(message: &v1::Backend) -> Result<Backend, Vec<InvalidF
     let path = if message.path.is_empty() {
         None
     } else {
-        ApiPath::parse(&message.path).map_err(|e| InvalidField::new("backend.path", e)).collect_into(&mut bad)
+        ApiPath::parse(&message.path)
+            .map_err(|e| InvalidField::new("backend.path", e))
+            .collect_into(&mut bad)
     };
     let timeout_ms = if message.timeout_ms == 0 { TIMEOUT_MS_DEFAULT } else { message.timeout_ms };
     if timeout_ms > TIMEOUT_MS_MAX {
@@ -108,7 +130,10 @@ pub fn method_from_proto(method: i32) -> Result<Method, InvalidField> {
         Ok(v1::Method::Options) => Method::Options,
         Ok(v1::Method::Any) => Method::Any,
         Ok(v1::Method::Unspecified) | Err(_) => {
-            return Err(InvalidField::new("method", "one of GET POST PUT DELETE HEAD PATCH OPTIONS ANY"));
+            return Err(InvalidField::new(
+                "method",
+                "one of GET POST PUT DELETE HEAD PATCH OPTIONS ANY",
+            ));
         }
     })
 }

@@ -11,11 +11,13 @@ use countersign_shared::key::{SealedSecret, SecretVersion};
 use countersign_shared::secret::Fingerprint;
 use countersign_shared::state::Stamp;
 use countersign_shared::text::{
-    Actor, ApiName, Domain, EnvironmentName, GroupName, InvalidText, KeyName, KeyText, Remark, RequestId,
+    Actor, ApiName, Domain, EnvironmentName, GroupName, InvalidText, KeyName, KeyText, Remark,
+    RequestId,
 };
 
 use super::{
-    InvalidField, definition_from_proto, definition_to_proto, key_type_from_proto, key_type_to_proto, time_ms, timestamp,
+    InvalidField, definition_from_proto, definition_to_proto, key_type_from_proto,
+    key_type_to_proto, time_ms, timestamp,
 };
 use crate::v1;
 use crate::v1::event::Payload;
@@ -39,7 +41,8 @@ pub fn record_to_proto(record: &Record) -> v1::Event {
 
 pub fn record_from_proto(message: &v1::Event) -> Result<Record, InvalidField> {
     if message.schema_version != EVENT_SCHEMA_VERSION {
-        let reason = format!("{} is not known; a newer Countersign wrote it", message.schema_version);
+        let reason =
+            format!("{} is not known; a newer Countersign wrote it", message.schema_version);
         return Err(InvalidField::new("schema_version", reason));
     }
     let time = message.time.as_ref().ok_or_else(|| InvalidField::new("time", "missing"))?;
@@ -51,7 +54,10 @@ pub fn record_from_proto(message: &v1::Event) -> Result<Record, InvalidField> {
                 .map_err(|_| InvalidField::new("request_digest", "not 32 bytes"))?,
         }),
     };
-    let payload = message.payload.as_ref().ok_or_else(|| InvalidField::new("payload", "of an unknown kind"))?;
+    let payload = message
+        .payload
+        .as_ref()
+        .ok_or_else(|| InvalidField::new("payload", "of an unknown kind"))?;
     Ok(Record {
         at: Stamp { revision: message.revision, time_ms: time_ms("time", time)? },
         origin: Arc::new(Origin {
@@ -66,7 +72,9 @@ pub fn record_from_proto(message: &v1::Event) -> Result<Record, InvalidField> {
 
 fn payload_to_proto(event: &Event) -> Payload {
     match event {
-        Event::LogCreated { log_id } => Payload::LogCreated(v1::LogCreated { log_id: log_id.to_string() }),
+        Event::LogCreated { log_id } => {
+            Payload::LogCreated(v1::LogCreated { log_id: log_id.to_string() })
+        }
         Event::EnvironmentCreated(fields) => {
             let EnvironmentFields { id, name, remark } = fields;
             Payload::EnvironmentCreated(v1::EnvironmentCreated {
@@ -84,7 +92,10 @@ fn payload_to_proto(event: &Event) -> Payload {
             })
         }
         Event::EnvironmentDeleted { id, name } => {
-            Payload::EnvironmentDeleted(v1::EnvironmentDeleted { id: id.to_string(), name: name.to_string() })
+            Payload::EnvironmentDeleted(v1::EnvironmentDeleted {
+                id: id.to_string(),
+                name: name.to_string(),
+            })
         }
         Event::GroupCreated(fields) => Payload::ApiGroupCreated(v1::ApiGroupCreated {
             id: fields.id.to_string(),
@@ -98,9 +109,10 @@ fn payload_to_proto(event: &Event) -> Payload {
             domains: fields.domains.iter().map(ToString::to_string).collect(),
             remark: fields.remark.to_string(),
         }),
-        Event::GroupDeleted { id, name } => {
-            Payload::ApiGroupDeleted(v1::ApiGroupDeleted { id: id.to_string(), name: name.to_string() })
-        }
+        Event::GroupDeleted { id, name } => Payload::ApiGroupDeleted(v1::ApiGroupDeleted {
+            id: id.to_string(),
+            name: name.to_string(),
+        }),
         Event::ApiCreated(fields) => Payload::ApiCreated(v1::ApiCreated {
             id: fields.id.to_string(),
             api_group: fields.group.to_string(),
@@ -120,15 +132,19 @@ fn payload_to_proto(event: &Event) -> Payload {
             api_group: group.to_string(),
             name: name.to_string(),
         }),
-        Event::ApiPublished { api, environment, definition } => Payload::ApiPublished(v1::ApiPublished {
-            api: api.to_string(),
-            environment: environment.to_string(),
-            definition: Some(definition_to_proto(definition)),
-        }),
-        Event::ApiTakenOffline { api, environment } => Payload::ApiTakenOffline(v1::ApiTakenOffline {
-            api: api.to_string(),
-            environment: environment.to_string(),
-        }),
+        Event::ApiPublished { api, environment, definition } => {
+            Payload::ApiPublished(v1::ApiPublished {
+                api: api.to_string(),
+                environment: environment.to_string(),
+                definition: Some(definition_to_proto(definition)),
+            })
+        }
+        Event::ApiTakenOffline { api, environment } => {
+            Payload::ApiTakenOffline(v1::ApiTakenOffline {
+                api: api.to_string(),
+                environment: environment.to_string(),
+            })
+        }
         Event::KeyCreated { id, name, key_type, key, secret } => {
             Payload::SignatureKeyCreated(v1::SignatureKeyCreated {
                 id: id.to_string(),
@@ -138,31 +154,37 @@ fn payload_to_proto(event: &Event) -> Payload {
                 secret: Some(secret_to_proto(secret)),
             })
         }
-        Event::KeyRenamed { id, name, former_name } => Payload::SignatureKeyRenamed(v1::SignatureKeyRenamed {
-            id: id.to_string(),
-            name: name.to_string(),
-            former_name: former_name.to_string(),
-        }),
+        Event::KeyRenamed { id, name, former_name } => {
+            Payload::SignatureKeyRenamed(v1::SignatureKeyRenamed {
+                id: id.to_string(),
+                name: name.to_string(),
+                former_name: former_name.to_string(),
+            })
+        }
         Event::SecretReplaced { id, secret } => Payload::SecretReplaced(v1::SecretReplaced {
             id: id.to_string(),
             secret: Some(secret_to_proto(secret)),
         }),
-        Event::KeyDeleted { id, name, key } => Payload::SignatureKeyDeleted(v1::SignatureKeyDeleted {
-            id: id.to_string(),
-            name: name.to_string(),
-            key: key.to_string(),
-        }),
+        Event::KeyDeleted { id, name, key } => {
+            Payload::SignatureKeyDeleted(v1::SignatureKeyDeleted {
+                id: id.to_string(),
+                name: name.to_string(),
+                key: key.to_string(),
+            })
+        }
         Event::KeyBound { key, api, environment } => Payload::KeyBound(v1::KeyBound {
             signature_key: key.to_string(),
             api: api.to_string(),
             environment: environment.to_string(),
         }),
-        Event::KeyRebound { key, former_key, api, environment } => Payload::KeyRebound(v1::KeyRebound {
-            signature_key: key.to_string(),
-            former_signature_key: former_key.to_string(),
-            api: api.to_string(),
-            environment: environment.to_string(),
-        }),
+        Event::KeyRebound { key, former_key, api, environment } => {
+            Payload::KeyRebound(v1::KeyRebound {
+                signature_key: key.to_string(),
+                former_signature_key: former_key.to_string(),
+                api: api.to_string(),
+                environment: environment.to_string(),
+            })
+        }
         Event::KeyUnbound { key, api, environment } => Payload::KeyUnbound(v1::KeyUnbound {
             signature_key: key.to_string(),
             api: api.to_string(),
@@ -174,17 +196,26 @@ fn payload_to_proto(event: &Event) -> Payload {
 fn payload_from_proto(payload: &Payload) -> Result<Event, InvalidField> {
     Ok(match payload {
         Payload::LogCreated(m) => Event::LogCreated { log_id: id("log_id", &m.log_id)? },
-        Payload::EnvironmentCreated(m) => Event::EnvironmentCreated(environment(&m.id, &m.name, &m.remark)?),
-        Payload::EnvironmentUpdated(m) => Event::EnvironmentUpdated(environment(&m.id, &m.name, &m.remark)?),
+        Payload::EnvironmentCreated(m) => {
+            Event::EnvironmentCreated(environment(&m.id, &m.name, &m.remark)?)
+        }
+        Payload::EnvironmentUpdated(m) => {
+            Event::EnvironmentUpdated(environment(&m.id, &m.name, &m.remark)?)
+        }
         Payload::EnvironmentDeleted(m) => Event::EnvironmentDeleted {
             id: id("id", &m.id)?,
             name: text("name", EnvironmentName::parse(&m.name))?,
         },
-        Payload::ApiGroupCreated(m) => Event::GroupCreated(group(&m.id, &m.name, &m.domains, &m.remark)?),
-        Payload::ApiGroupUpdated(m) => Event::GroupUpdated(group(&m.id, &m.name, &m.domains, &m.remark)?),
-        Payload::ApiGroupDeleted(m) => {
-            Event::GroupDeleted { id: id("id", &m.id)?, name: text("name", GroupName::parse(&m.name))? }
+        Payload::ApiGroupCreated(m) => {
+            Event::GroupCreated(group(&m.id, &m.name, &m.domains, &m.remark)?)
         }
+        Payload::ApiGroupUpdated(m) => {
+            Event::GroupUpdated(group(&m.id, &m.name, &m.domains, &m.remark)?)
+        }
+        Payload::ApiGroupDeleted(m) => Event::GroupDeleted {
+            id: id("id", &m.id)?,
+            name: text("name", GroupName::parse(&m.name))?,
+        },
         Payload::ApiCreated(m) => {
             Event::ApiCreated(api(&m.id, &m.api_group, &m.name, &m.remark, m.definition.as_ref())?)
         }
@@ -220,9 +251,10 @@ fn payload_from_proto(payload: &Payload) -> Result<Event, InvalidField> {
             name: text("name", KeyName::parse(&m.name))?,
             former_name: text("former_name", KeyName::parse(&m.former_name))?,
         },
-        Payload::SecretReplaced(m) => {
-            Event::SecretReplaced { id: id("id", &m.id)?, secret: secret_from_proto(m.secret.as_ref())? }
-        }
+        Payload::SecretReplaced(m) => Event::SecretReplaced {
+            id: id("id", &m.id)?,
+            secret: secret_from_proto(m.secret.as_ref())?,
+        },
         Payload::SignatureKeyDeleted(m) => Event::KeyDeleted {
             id: id("id", &m.id)?,
             name: text("name", KeyName::parse(&m.name))?,
@@ -248,7 +280,10 @@ fn payload_from_proto(payload: &Payload) -> Result<Event, InvalidField> {
     })
 }
 
-pub(super) fn id<T: std::str::FromStr<Err = InvalidId>>(field: &str, text: &str) -> Result<T, InvalidField> {
+pub(super) fn id<T: std::str::FromStr<Err = InvalidId>>(
+    field: &str,
+    text: &str,
+) -> Result<T, InvalidField> {
     text.parse().map_err(|e| InvalidField::new(field, e))
 }
 
@@ -256,7 +291,11 @@ pub(super) fn text<T>(field: &str, parsed: Result<T, InvalidText>) -> Result<T, 
     parsed.map_err(|e| InvalidField::new(field, e))
 }
 
-pub(super) fn environment(id_: &str, name: &str, remark: &str) -> Result<EnvironmentFields, InvalidField> {
+pub(super) fn environment(
+    id_: &str,
+    name: &str,
+    remark: &str,
+) -> Result<EnvironmentFields, InvalidField> {
     Ok(EnvironmentFields {
         id: id("id", id_)?,
         name: text("name", EnvironmentName::parse(name))?,
@@ -264,11 +303,19 @@ pub(super) fn environment(id_: &str, name: &str, remark: &str) -> Result<Environ
     })
 }
 
-pub(super) fn group(id_: &str, name: &str, domains: &[String], remark: &str) -> Result<GroupFields, InvalidField> {
+pub(super) fn group(
+    id_: &str,
+    name: &str,
+    domains: &[String],
+    remark: &str,
+) -> Result<GroupFields, InvalidField> {
     Ok(GroupFields {
         id: id("id", id_)?,
         name: text("name", GroupName::parse(name))?,
-        domains: domains.iter().map(|d| text("domains", Domain::parse(d))).collect::<Result<_, _>>()?,
+        domains: domains
+            .iter()
+            .map(|d| text("domains", Domain::parse(d)))
+            .collect::<Result<_, _>>()?,
         remark: text("remark", Remark::parse(remark))?,
     })
 }
@@ -309,7 +356,9 @@ pub(super) fn secret_to_proto(secret: &SecretVersion) -> v1::SecretVersion {
     }
 }
 
-pub(super) fn secret_from_proto(message: Option<&v1::SecretVersion>) -> Result<SecretVersion, InvalidField> {
+pub(super) fn secret_from_proto(
+    message: Option<&v1::SecretVersion>,
+) -> Result<SecretVersion, InvalidField> {
     let message = message.ok_or_else(|| InvalidField::new("secret", "missing"))?;
     let fingerprint = Fingerprint::parse(&message.fingerprint)
         .ok_or_else(|| InvalidField::new("secret.fingerprint", "12 lower-case hex digits"))?;

@@ -10,9 +10,9 @@ use countersign_shared::key::SignatureKeyType;
 use crate::v1;
 
 pub use definition::{
-    backend_from_proto, backend_to_proto, body_policy_from_proto, body_policy_to_proto, definition_from_proto,
-    definition_to_proto, match_mode_from_proto, match_mode_to_proto, method_from_proto, method_to_proto,
-    query_mode_from_proto, query_mode_to_proto,
+    backend_from_proto, backend_to_proto, body_policy_from_proto, body_policy_to_proto,
+    definition_from_proto, definition_to_proto, match_mode_from_proto, match_mode_to_proto,
+    method_from_proto, method_to_proto, query_mode_from_proto, query_mode_to_proto,
 };
 pub use event::{EVENT_SCHEMA_VERSION, record_from_proto, record_to_proto};
 pub use snapshot::{snapshot_from_proto, snapshot_to_proto};
@@ -34,6 +34,10 @@ impl std::fmt::Display for InvalidField {
 impl std::error::Error for InvalidField {}
 
 impl InvalidField {
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "takes an error or a text, whichever is there"
+    )]
     pub fn new(field: impl Into<String>, reason: impl ToString) -> Self {
         Self { field: field.into(), reason: reason.to_string() }
     }

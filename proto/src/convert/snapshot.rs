@@ -7,7 +7,9 @@ use countersign_shared::key::SignatureKey;
 use countersign_shared::state::{Publication, Restore, Stamp, State};
 use countersign_shared::text::{KeyName, KeyText, RequestId};
 
-use super::event::{api, definition, environment, group, id, secret_from_proto, secret_to_proto, text};
+use super::event::{
+    api, definition, environment, group, id, secret_from_proto, secret_to_proto, text,
+};
 use super::{InvalidField, definition_to_proto, key_type_from_proto, key_type_to_proto};
 use crate::store::v1 as store;
 
@@ -53,7 +55,7 @@ pub fn snapshot_to_proto(state: &State) -> store::Snapshot {
                 published: Some(stamp_to_proto(p.published)),
             })
             .collect(),
-        keys: state.keys().values().map(|k| key_to_proto(k)).collect(),
+        keys: state.keys().values().map(key_to_proto).collect(),
         bindings: (state.bindings().iter())
             .map(|((environment, api), b)| store::StoredBinding {
                 api: api.to_string(),
@@ -74,18 +76,31 @@ pub fn snapshot_to_proto(state: &State) -> store::Snapshot {
 }
 
 pub fn snapshot_from_proto(message: &store::Snapshot) -> Result<State, InvalidField> {
-    let mut restore = Restore::new(id("log_id", &message.log_id)?, stamp("head", message.head.as_ref())?);
+    let mut restore =
+        Restore::new(id("log_id", &message.log_id)?, stamp("head", message.head.as_ref())?);
     for m in &message.environments {
         let fields = environment(&m.id, &m.name, &m.remark)?;
-        restore.environment(&fields, stamp("created", m.created.as_ref())?, stamp("updated", m.updated.as_ref())?);
+        restore.environment(
+            &fields,
+            stamp("created", m.created.as_ref())?,
+            stamp("updated", m.updated.as_ref())?,
+        );
     }
     for m in &message.groups {
         let fields = group(&m.id, &m.name, &m.domains, &m.remark)?;
-        restore.group(&fields, stamp("created", m.created.as_ref())?, stamp("updated", m.updated.as_ref())?);
+        restore.group(
+            &fields,
+            stamp("created", m.created.as_ref())?,
+            stamp("updated", m.updated.as_ref())?,
+        );
     }
     for m in &message.apis {
         let fields = api(&m.id, &m.group, &m.name, &m.remark, m.definition.as_ref())?;
-        restore.api(&fields, stamp("created", m.created.as_ref())?, stamp("updated", m.updated.as_ref())?);
+        restore.api(
+            &fields,
+            stamp("created", m.created.as_ref())?,
+            stamp("updated", m.updated.as_ref())?,
+        );
     }
     for m in &message.publications {
         let place = (id("environment", &m.environment)?, id("api", &m.api)?);
@@ -103,7 +118,8 @@ pub fn snapshot_from_proto(message: &store::Snapshot) -> Result<State, InvalidFi
         restore.binding(id("key", &m.key)?, place, stamp("bound", m.bound.as_ref())?);
     }
     for m in &message.requests {
-        let digest = (m.digest.as_slice().try_into()).map_err(|_| InvalidField::new("digest", "not 32 bytes"))?;
+        let digest = (m.digest.as_slice().try_into())
+            .map_err(|_| InvalidField::new("digest", "not 32 bytes"))?;
         let mark = RequestMark { id: text("request_id", RequestId::parse(&m.request_id))?, digest };
         restore.request(&mark, m.first_revision, m.last_revision);
     }

@@ -68,7 +68,12 @@ impl State {
         }
     }
 
-    pub(crate) fn put_environment(&mut self, fields: &EnvironmentFields, created: Stamp, updated: Stamp) {
+    pub(crate) fn put_environment(
+        &mut self,
+        fields: &EnvironmentFields,
+        created: Stamp,
+        updated: Stamp,
+    ) {
         self.index.put_environment(fields);
         let environment = Environment { fields: fields.clone(), created, updated };
         self.environments.insert(fields.id, Arc::new(environment));
@@ -129,13 +134,22 @@ impl State {
     pub(crate) fn publish(&mut self, place: Place, publication: Publication) {
         self.take_offline(place);
         let (environment, api) = place;
-        self.index.put_route(environment, self.hosts_of_api(api), publication.definition.shape(), api);
+        self.index.put_route(
+            environment,
+            self.hosts_of_api(api),
+            publication.definition.shape(),
+            api,
+        );
         self.publications.insert(place, Arc::new(publication));
     }
 
     fn take_offline(&mut self, place: Place) {
         if let Some(publication) = self.publications.remove(&place) {
-            self.index.drop_route(place.0, self.hosts_of_api(place.1), publication.definition.shape());
+            self.index.drop_route(
+                place.0,
+                self.hosts_of_api(place.1),
+                publication.definition.shape(),
+            );
         }
     }
 

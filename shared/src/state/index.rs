@@ -59,7 +59,12 @@ impl Index {
     }
 
     /// The published API that answers such requests on these hosts.
-    pub fn route(&self, environment: EnvironmentId, hosts: Hosts, shape: &RouteShape) -> Option<ApiId> {
+    pub fn route(
+        &self,
+        environment: EnvironmentId,
+        hosts: Hosts,
+        shape: &RouteShape,
+    ) -> Option<ApiId> {
         self.routes.get(&(environment, hosts, shape.clone())).copied()
     }
 
@@ -151,11 +156,22 @@ impl Index {
         }
     }
 
-    pub(super) fn put_route(&mut self, environment: EnvironmentId, hosts: Hosts, shape: RouteShape, api: ApiId) {
+    pub(super) fn put_route(
+        &mut self,
+        environment: EnvironmentId,
+        hosts: Hosts,
+        shape: RouteShape,
+        api: ApiId,
+    ) {
         self.routes.insert((environment, hosts, shape), api);
     }
 
-    pub(super) fn drop_route(&mut self, environment: EnvironmentId, hosts: Hosts, shape: RouteShape) {
+    pub(super) fn drop_route(
+        &mut self,
+        environment: EnvironmentId,
+        hosts: Hosts,
+        shape: RouteShape,
+    ) {
         self.routes.remove(&(environment, hosts, shape));
     }
 }

@@ -123,12 +123,17 @@ impl State {
 
     /// The environments in which an API is published. (There are ten environments at most.)
     pub fn published_in(&self, api: ApiId) -> impl Iterator<Item = EnvironmentId> {
-        self.environments.keys().copied().filter(move |env| self.publications.contains_key(&(*env, api)))
+        self.environments
+            .keys()
+            .copied()
+            .filter(move |env| self.publications.contains_key(&(*env, api)))
     }
 
     /// Where an API is bound, and to what.
     pub fn bindings_of_api(&self, api: ApiId) -> impl Iterator<Item = (EnvironmentId, Binding)> {
-        self.environments.keys().filter_map(move |env| Some((*env, *self.bindings.get(&(*env, api))?)))
+        self.environments
+            .keys()
+            .filter_map(move |env| Some((*env, *self.bindings.get(&(*env, api))?)))
     }
 
     /// Whether a key signs for any published API of an environment: only then do nodes get it.
@@ -140,7 +145,9 @@ impl State {
 
     /// Whether a group has a published API in an environment.
     pub fn group_published_in(&self, group: GroupId, environment: EnvironmentId) -> bool {
-        self.index.apis_of_group(group).any(|api| self.publications.contains_key(&(environment, api)))
+        self.index
+            .apis_of_group(group)
+            .any(|api| self.publications.contains_key(&(environment, api)))
     }
 
     /// On which hosts a group's APIs answer.

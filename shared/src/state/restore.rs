@@ -1,6 +1,6 @@
 //! A state out of a stored snapshot: the same insertions as `apply`, without events.
 
-use super::{Publication, Place, Stamp, State};
+use super::{Place, Publication, Stamp, State};
 use crate::event::{ApiFields, EnvironmentFields, GroupFields, RequestMark};
 use crate::id::{KeyId, LogId};
 use crate::key::SignatureKey;

@@ -1,0 +1,71 @@
+//! The management API and the nodes' stream over gRPC: parses at the edge, hands commands to the
+//! engine, answers from immutable views. tonic is named here and nowhere else in this crate.
+
+mod apis;
+mod bindings;
+mod environments;
+mod events;
+mod groups;
+mod keys;
+mod nodes;
+mod page;
+mod payload;
+mod server;
+mod status;
+mod sync;
+mod views;
+mod write;
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use countersign_shared::id::LogId;
+use tokio::sync::watch;
+
+use crate::engine::EngineHandle;
+use crate::feed::Feed;
+use crate::history::History;
+use crate::keystore::Sealer;
+use crate::metrics::StreamMetrics;
+use crate::nodes::NodeRegistry;
+
+pub use server::serve;
+
+/// What every service reads from.
+#[derive(Debug)]
+pub struct Parts {
+    pub engine: EngineHandle,
+    pub history: History,
+    pub feed: Arc<Feed>,
+    pub sealer: Sealer,
+    pub log_id: LogId,
+    pub nodes: Arc<NodeRegistry>,
+    pub metrics: Arc<StreamMetrics>,
+    pub bookmark_interval_ms: u32,
+    /// Turns true when the server begins to stop: streams end then.
+    pub stopping: watch::Receiver<bool>,
+}
+
+/// The one type that implements all services.
+#[derive(Debug, Clone)]
+pub struct Api(Arc<Parts>);
+
+impl Api {
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for Api {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// Waits for the server to begin to stop.
+async fn stopped(stopping: &mut watch::Receiver<bool>) {
+    // A sender that is gone means the same.
+    let _ = stopping.wait_for(|stopping| *stopping).await;
+}

@@ -1,0 +1,77 @@
+//! The kinds of events by name, and the resources that each is about.
+
+use countersign_proto::v1::event::Payload;
+
+/// The names of the payload's fields in the contract.
+pub(super) const PAYLOAD_NAMES: [&str; 19] = [
+    "log_created",
+    "environment_created",
+    "environment_updated",
+    "environment_deleted",
+    "api_group_created",
+    "api_group_updated",
+    "api_group_deleted",
+    "api_created",
+    "api_updated",
+    "api_deleted",
+    "api_published",
+    "api_taken_offline",
+    "signature_key_created",
+    "signature_key_renamed",
+    "secret_replaced",
+    "signature_key_deleted",
+    "key_bound",
+    "key_rebound",
+    "key_unbound",
+];
+
+pub(super) fn payload_name(payload: &Payload) -> &'static str {
+    match payload {
+        Payload::LogCreated(_) => "log_created",
+        Payload::EnvironmentCreated(_) => "environment_created",
+        Payload::EnvironmentUpdated(_) => "environment_updated",
+        Payload::EnvironmentDeleted(_) => "environment_deleted",
+        Payload::ApiGroupCreated(_) => "api_group_created",
+        Payload::ApiGroupUpdated(_) => "api_group_updated",
+        Payload::ApiGroupDeleted(_) => "api_group_deleted",
+        Payload::ApiCreated(_) => "api_created",
+        Payload::ApiUpdated(_) => "api_updated",
+        Payload::ApiDeleted(_) => "api_deleted",
+        Payload::ApiPublished(_) => "api_published",
+        Payload::ApiTakenOffline(_) => "api_taken_offline",
+        Payload::SignatureKeyCreated(_) => "signature_key_created",
+        Payload::SignatureKeyRenamed(_) => "signature_key_renamed",
+        Payload::SecretReplaced(_) => "secret_replaced",
+        Payload::SignatureKeyDeleted(_) => "signature_key_deleted",
+        Payload::KeyBound(_) => "key_bound",
+        Payload::KeyRebound(_) => "key_rebound",
+        Payload::KeyUnbound(_) => "key_unbound",
+    }
+}
+
+/// The ids of the resources that an event touches.
+pub(super) fn touched(payload: &Payload) -> Vec<&str> {
+    match payload {
+        Payload::LogCreated(m) => vec![&m.log_id],
+        Payload::EnvironmentCreated(m) => vec![&m.id],
+        Payload::EnvironmentUpdated(m) => vec![&m.id],
+        Payload::EnvironmentDeleted(m) => vec![&m.id],
+        Payload::ApiGroupCreated(m) => vec![&m.id],
+        Payload::ApiGroupUpdated(m) => vec![&m.id],
+        Payload::ApiGroupDeleted(m) => vec![&m.id],
+        Payload::ApiCreated(m) => vec![&m.id, &m.api_group],
+        Payload::ApiUpdated(m) => vec![&m.id, &m.api_group],
+        Payload::ApiDeleted(m) => vec![&m.id, &m.api_group],
+        Payload::ApiPublished(m) => vec![&m.api, &m.environment],
+        Payload::ApiTakenOffline(m) => vec![&m.api, &m.environment],
+        Payload::SignatureKeyCreated(m) => vec![&m.id],
+        Payload::SignatureKeyRenamed(m) => vec![&m.id],
+        Payload::SecretReplaced(m) => vec![&m.id],
+        Payload::SignatureKeyDeleted(m) => vec![&m.id],
+        Payload::KeyBound(m) => vec![&m.signature_key, &m.api, &m.environment],
+        Payload::KeyRebound(m) => {
+            vec![&m.signature_key, &m.former_signature_key, &m.api, &m.environment]
+        }
+        Payload::KeyUnbound(m) => vec![&m.signature_key, &m.api, &m.environment],
+    }
+}

@@ -1,0 +1,72 @@
+//! The gRPC server: all services, health and reflection on one listener.
+
+use std::future::Future;
+use std::time::Duration;
+
+use countersign_proto::v1::api_groups_server::ApiGroupsServer;
+use countersign_proto::v1::apis_server::ApisServer;
+use countersign_proto::v1::bindings_server::BindingsServer;
+use countersign_proto::v1::environments_server::EnvironmentsServer;
+use countersign_proto::v1::events_server::EventsServer;
+use countersign_proto::v1::nodes_server::NodesServer;
+use countersign_proto::v1::signature_keys_server::SignatureKeysServer;
+use countersign_proto::v1::sync_server::SyncServer;
+use tokio::net::TcpListener;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+
+use super::Api;
+
+/// Streams and calls that one connection may have open.
+const STREAMS_PER_CONNECTION_MAX: u32 = 1_024;
+/// A connection that does not answer a ping within `PING_WAIT` is closed.
+const PING_INTERVAL: Duration = Duration::from_secs(15);
+const PING_WAIT: Duration = Duration::from_secs(10);
+
+/// Serves until `stop` is there, then lets calls that are under way finish.
+pub async fn serve(
+    api: Api,
+    listener: TcpListener,
+    stop: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health.set_serving::<EnvironmentsServer<Api>>().await;
+    health.set_serving::<ApiGroupsServer<Api>>().await;
+    health.set_serving::<ApisServer<Api>>().await;
+    health.set_serving::<SignatureKeysServer<Api>>().await;
+    health.set_serving::<BindingsServer<Api>>().await;
+    health.set_serving::<EventsServer<Api>>().await;
+    health.set_serving::<NodesServer<Api>>().await;
+    health.set_serving::<SyncServer<Api>>().await;
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(countersign_proto::DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    Server::builder()
+        .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
+        .http2_keepalive_interval(Some(PING_INTERVAL))
+        .http2_keepalive_timeout(Some(PING_WAIT))
+        .add_service(health_service)
+        .add_service(reflection().build_v1()?)
+        .add_service(reflection().build_v1alpha()?)
+        .add_service(EnvironmentsServer::new(api.clone()))
+        .add_service(ApiGroupsServer::new(api.clone()))
+        .add_service(ApisServer::new(api.clone()))
+        .add_service(SignatureKeysServer::new(api.clone()))
+        .add_service(BindingsServer::new(api.clone()))
+        .add_service(EventsServer::new(api.clone()))
+        .add_service(NodesServer::new(api.clone()))
+        .add_service(SyncServer::new(api))
+        .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), stop)
+        .await?;
+    Ok(())
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error("the reflection service cannot be made: {0}")]
+    Reflection(#[from] tonic_reflection::server::Error),
+    #[error("the gRPC server failed: {0}")]
+    Transport(#[from] tonic::transport::Error),
+}

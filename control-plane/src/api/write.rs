@@ -1,0 +1,218 @@
+//! What all writes share: who asks, the request id and its digest, the expected revision, and the
+//! way through the engine and back.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use countersign_proto::convert::{Collect, InvalidField, record_from_proto};
+use countersign_shared::event::{Origin, RequestMark};
+use countersign_shared::text::{Actor, RequestId};
+use prost::Message;
+use sha2::{Digest, Sha256};
+use tonic::Status;
+
+use super::{Api, status};
+use crate::clock;
+use crate::command::{Answer, Command, Request};
+use crate::engine::Outcome;
+use crate::history::{HistoryError, decode_event};
+use crate::keystore::WrappedKey;
+use crate::rejection::Rejection;
+
+/// The metadata in which a caller names itself.
+pub(super) const ACTOR_METADATA: &str = "countersign-actor";
+/// Who is written into the log when the caller does not say.
+const UNNAMED: &str = "anonymous";
+
+/// Who calls, from where.
+#[derive(Debug)]
+pub(super) struct Caller {
+    actor: Result<Actor, InvalidField>,
+    source: String,
+}
+
+impl Caller {
+    pub(super) fn of<T>(request: &tonic::Request<T>) -> Self {
+        let actor = match request.metadata().get(ACTOR_METADATA) {
+            Some(value) => value.to_str().unwrap_or_default(),
+            None => UNNAMED,
+        };
+        let actor = Actor::parse(actor)
+            .map_err(|e| InvalidField::new(format!("metadata {ACTOR_METADATA}"), e));
+        Self {
+            actor,
+            source: request.remote_addr().map(|a: SocketAddr| a.to_string()).unwrap_or_default(),
+        }
+    }
+}
+
+/// A write whose fields are being parsed: gathers all violations, so that they are told at once.
+#[derive(Debug)]
+pub(super) struct Write {
+    origin: Option<Origin>,
+    expected_revision: Option<u64>,
+    pub(super) bad: Vec<InvalidField>,
+}
+
+impl Write {
+    /// `message` is the request; one that holds a secret comes with the fingerprint in its place.
+    pub(super) fn begin<M: Message + prost::Name>(
+        caller: Caller,
+        message: &M,
+        request_id: &str,
+        expected_revision: Option<u64>,
+    ) -> Self {
+        let mut bad = Vec::new();
+        let actor = caller.actor.collect_into(&mut bad);
+        let request = match request_id {
+            "" => Some(None),
+            text => RequestId::parse(text)
+                .map(|id| Some(RequestMark { id, digest: digest(message) }))
+                .map_err(|e| InvalidField::new("request_id", e))
+                .collect_into(&mut bad),
+        };
+        let origin = match (actor, request) {
+            (Some(actor), Some(request)) => Some(Origin { actor, source: caller.source, request }),
+            _ => None,
+        };
+        Self { origin, expected_revision, bad }
+    }
+
+    /// The value, or none with its violation filed.
+    pub(super) fn take<T, E: ToString>(&mut self, field: &str, parsed: Result<T, E>) -> Option<T> {
+        parsed.map_err(|e| InvalidField::new(field, e.to_string())).collect_into(&mut self.bad)
+    }
+
+    /// As `take`, for a field that an update may leave out.
+    pub(super) fn take_if<T, E: ToString>(
+        &mut self,
+        wanted: bool,
+        field: &str,
+        parse: impl FnOnce() -> Result<T, E>,
+    ) -> Option<T> {
+        if wanted { self.take(field, parse()) } else { None }
+    }
+
+    /// Carries the command out, provided that all fields could be parsed.
+    pub(super) async fn execute(
+        self,
+        api: &Api,
+        command: Option<Command>,
+    ) -> Result<Answer, Status> {
+        self.execute_sealed(api, command, None).await
+    }
+
+    pub(super) async fn execute_sealed(
+        self,
+        api: &Api,
+        command: Option<Command>,
+        wrapped_key: Option<WrappedKey>,
+    ) -> Result<Answer, Status> {
+        let (Some(command), Some(origin), true) = (command, self.origin, self.bad.is_empty())
+        else {
+            return Err(status::invalid(self.bad));
+        };
+        let origin = Arc::new(origin);
+        let request =
+            Request { command, origin, expected_revision: self.expected_revision, wrapped_key };
+        match api.engine.execute(clock::now_ms(), request).await.map_err(status::of_execute)? {
+            Outcome::Done(answer) => Ok(*answer),
+            Outcome::Repeated { first_revision, last_revision } => {
+                first_answer(api.clone(), first_revision, last_revision).await
+            }
+        }
+    }
+
+    /// For a rejection that is found before the engine is asked.
+    pub(super) fn reject<T>(self, rejection: Rejection) -> Result<T, Status> {
+        Err(if self.bad.is_empty() {
+            status::of_rejection(rejection)
+        } else {
+            status::invalid(self.bad)
+        })
+    }
+}
+
+/// The answer as it was given when the request came first: the state of that time, replayed.
+async fn first_answer(api: Api, first_revision: u64, last_revision: u64) -> Result<Answer, Status> {
+    let replayed = tokio::task::spawn_blocking(move || {
+        let state = api.history.state_at(last_revision)?;
+        let most = usize::try_from(last_revision - first_revision + 1).unwrap_or(1);
+        let stored = api.history.reader.read(first_revision, most)?;
+        let records = stored.iter().map(|stored| {
+            record_from_proto(&decode_event(stored)?)
+                .map_err(|e| HistoryError::Event { revision: stored.revision, why: e.to_string() })
+        });
+        let records = records.collect::<Result<Vec<_>, HistoryError>>()?;
+        Ok(Answer { revision: last_revision, records, repeated: true, state })
+    });
+    match replayed.await {
+        Ok(answer) => answer.map_err(|e: HistoryError| status::of_history(&e)),
+        Err(_) => Err(Status::internal(
+            "the first answer could not be made again: ask for the resource instead",
+        )),
+    }
+}
+
+/// SHA-256 over the message's name and its encoding.
+fn digest<M: Message + prost::Name>(message: &M) -> [u8; 32] {
+    let name = M::full_name();
+    Sha256::new_with_prefix(name.as_bytes())
+        .chain_update([0])
+        .chain_update(message.encode_to_vec())
+        .finalize()
+        .into()
+}
+
+/// The fields that an update names.
+#[derive(Debug)]
+pub(super) struct Mask(Vec<String>);
+
+impl Mask {
+    pub(super) fn has(&self, field: &str) -> bool {
+        self.0.iter().any(|named| named == field)
+    }
+
+    /// Whether the field or any field of it is named.
+    pub(super) fn has_within(&self, field: &str) -> bool {
+        let inner =
+            |named: &String| named.strip_prefix(field).is_some_and(|rest| rest.starts_with('.'));
+        self.has(field) || self.0.iter().any(inner)
+    }
+}
+
+impl Write {
+    /// The mask, or all fields where there is none. A field that cannot be updated is a violation.
+    pub(super) fn mask(
+        &mut self,
+        mask: Option<&prost_types::FieldMask>,
+        updatable: &[&str],
+    ) -> Mask {
+        let paths = mask.map(|mask| mask.paths.as_slice()).unwrap_or_default();
+        for path in paths {
+            if !updatable.contains(&path.as_str()) {
+                let rule =
+                    format!("`{path}` cannot be updated; these can: {}", updatable.join(", "));
+                self.bad.push(InvalidField::new("update_mask", rule));
+            }
+        }
+        if paths.is_empty() {
+            return Mask(updatable.iter().map(|&path| path.to_owned()).collect());
+        }
+        Mask(paths.to_vec())
+    }
+
+    /// The parsed field of an API, if the mask names it.
+    pub(super) fn take_field<T>(
+        &mut self,
+        mask: &Mask,
+        field: &str,
+        parse: impl FnOnce() -> Result<T, InvalidField>,
+    ) -> Option<T> {
+        if mask.has(field) {
+            parse().map_err(|bad| bad.within("api")).collect_into(&mut self.bad)
+        } else {
+            None
+        }
+    }
+}

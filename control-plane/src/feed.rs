@@ -1,0 +1,227 @@
+//! The feed: one bounded ring of encoded changes, shared by all streams. The engine pushes, each
+//! stream reads with a cursor of its own; a slow stream costs the engine nothing and, once it has
+//! fallen out of the ring, gets a snapshot.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use bytes::Bytes;
+use countersign_proto::v1;
+use countersign_shared::digest::{TableDigest, term};
+use countersign_shared::event::Event;
+use countersign_shared::id::EnvironmentId;
+use countersign_shared::state::State;
+use prost::Message;
+
+use crate::keystore::{Sealer, UnsealError};
+use crate::log::Head;
+use crate::project::{Change, Name, Resource, project, snapshot};
+
+/// How far back a node can be and still get deltas.
+pub const FEED_ENTRIES_MAX: usize = 8_192;
+/// The changes of the ring together; the oldest leave first.
+pub const FEED_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// One snapshot chunk, before the last resource that fills it.
+pub const CHUNK_BYTES_MAX: usize = 768 * 1024;
+
+/// What one commit changed.
+#[derive(Debug)]
+pub struct FeedEntry {
+    /// The revision before the first event of the commit.
+    pub after: u64,
+    /// The log's head with the last event of the commit.
+    pub head: Head,
+    /// An encoded `ChangeSet` for each environment that changed.
+    pub changes: BTreeMap<EnvironmentId, Bytes>,
+    /// The digest of every environment after it.
+    pub digests: Arc<Digests>,
+}
+
+/// The digest of each environment's table.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Digests(BTreeMap<EnvironmentId, TableDigest>);
+
+impl Digests {
+    /// Of all resources of these environments together.
+    pub fn of(&self, environments: &[EnvironmentId]) -> TableDigest {
+        let known = environments.iter().filter_map(|environment| self.0.get(environment));
+        known.fold(TableDigest::ZERO, |sum, digest| sum.plus(*digest))
+    }
+
+    fn entry(&mut self, environment: EnvironmentId) -> &mut TableDigest {
+        self.0.entry(environment).or_insert(TableDigest::ZERO)
+    }
+}
+
+#[derive(Debug, Default)]
+struct Ring {
+    entries: VecDeque<Arc<FeedEntry>>,
+    bytes: usize,
+}
+
+/// The shared ring. Written by the engine alone.
+#[derive(Debug, Default)]
+pub struct Feed {
+    ring: RwLock<Ring>,
+}
+
+impl Feed {
+    /// The entries after a revision, oldest first, at most `most`; `None` when the ring does not
+    /// reach back so far.
+    pub fn since(&self, revision: u64, most: usize) -> Option<Vec<Arc<FeedEntry>>> {
+        let ring = self.ring.read().unwrap_or_else(PoisonError::into_inner);
+        let first = ring.entries.partition_point(|entry| entry.head.revision <= revision);
+        match ring.entries.get(first) {
+            None => Some(vec![]),
+            Some(entry) if entry.after > revision => None,
+            Some(_) => Some(ring.entries.range(first..).take(most).cloned().collect()),
+        }
+    }
+
+    /// The digests right after a revision, where the ring still has them.
+    pub fn digests_at(&self, revision: u64) -> Option<Arc<Digests>> {
+        let ring = self.ring.read().unwrap_or_else(PoisonError::into_inner);
+        let found =
+            ring.entries.binary_search_by_key(&revision, |entry| entry.head.revision).ok()?;
+        ring.entries.get(found).map(|entry| Arc::clone(&entry.digests))
+    }
+
+    fn push(&self, entry: FeedEntry) {
+        let mut ring = self.ring.write().unwrap_or_else(PoisonError::into_inner);
+        ring.bytes += entry.bytes();
+        ring.entries.push_back(Arc::new(entry));
+        while ring.entries.len() > FEED_ENTRIES_MAX || ring.bytes > FEED_BYTES_MAX {
+            let Some(oldest) = ring.entries.pop_front() else { break };
+            ring.bytes -= oldest.bytes();
+        }
+    }
+}
+
+impl FeedEntry {
+    fn bytes(&self) -> usize {
+        self.changes.values().map(Bytes::len).sum()
+    }
+}
+
+/// The writing end: turns what the engine commits into entries.
+#[derive(Debug)]
+pub struct Publisher {
+    feed: Arc<Feed>,
+    sealer: Sealer,
+    digests: Arc<Digests>,
+}
+
+impl Publisher {
+    /// The digests of the state that the first commit will change.
+    pub fn new(sealer: Sealer, state: &State) -> Result<Self, UnsealError> {
+        let mut digests = Digests::default();
+        for environment in state.environments().keys() {
+            for (name, resource) in snapshot(state, *environment) {
+                let bytes = encode(&sealer, &resource)?;
+                let digest = digests.entry(*environment);
+                *digest = digest.add(term_of(*environment, name, &bytes));
+            }
+        }
+        Ok(Self { feed: Arc::new(Feed::default()), sealer, digests: Arc::new(digests) })
+    }
+
+    pub fn feed(&self) -> Arc<Feed> {
+        Arc::clone(&self.feed)
+    }
+
+    pub fn digests(&self) -> Arc<Digests> {
+        Arc::clone(&self.digests)
+    }
+
+    /// Pushes what the events changed between two states.
+    pub fn publish<'a>(
+        &mut self,
+        before: &State,
+        after: &State,
+        events: impl Iterator<Item = &'a Event>,
+        head: Head,
+    ) -> Result<(), UnsealError> {
+        let mut sets: BTreeMap<EnvironmentId, v1::ChangeSet> = BTreeMap::new();
+        let changes = project(before, after, events);
+        if !changes.is_empty() {
+            let mut digests = Digests::clone(&self.digests);
+            for change in changes {
+                let environment = change.environment;
+                let message = self.encode_change(change, digests.entry(environment))?;
+                sets.entry(environment).or_default().changes.push(message);
+            }
+            self.digests = Arc::new(digests);
+        }
+        let changes =
+            sets.into_iter().map(|(env, set)| (env, Bytes::from(set.encode_to_vec()))).collect();
+        let digests = Arc::clone(&self.digests);
+        self.feed.push(FeedEntry { after: before.head().revision, head, changes, digests });
+        Ok(())
+    }
+
+    fn encode_change(
+        &self,
+        change: Change,
+        digest: &mut TableDigest,
+    ) -> Result<v1::Change, UnsealError> {
+        let Change { environment, name, before, after } = change;
+        if let Some(before) = before {
+            *digest = digest.sub(term_of(environment, name, &encode(&self.sealer, &before)?));
+        }
+        let resource = after.map(|after| encode(&self.sealer, &after)).transpose()?;
+        if let Some(bytes) = &resource {
+            *digest = digest.add(term_of(environment, name, bytes));
+        }
+        Ok(v1::Change { kind: name.kind().into(), id: name.id().to_vec(), resource })
+    }
+}
+
+/// A snapshot of some environments in chunks.
+pub fn snapshot_chunks(
+    sealer: &Sealer,
+    state: &State,
+    environments: &[EnvironmentId],
+) -> Result<Vec<v1::SnapshotChunk>, UnsealError> {
+    let mut chunks = Vec::new();
+    for environment in environments {
+        let mut set = v1::ChangeSet::default();
+        let mut bytes = 0;
+        for (name, resource) in snapshot(state, *environment) {
+            let resource = encode(sealer, &resource)?;
+            bytes += resource.len() + 32;
+            let change = v1::Change {
+                kind: name.kind().into(),
+                id: name.id().to_vec(),
+                resource: Some(resource),
+            };
+            set.changes.push(change);
+            if bytes >= CHUNK_BYTES_MAX {
+                chunks.push(chunk(*environment, &std::mem::take(&mut set)));
+                bytes = 0;
+            }
+        }
+        chunks.push(chunk(*environment, &set));
+    }
+    Ok(chunks)
+}
+
+fn chunk(environment: EnvironmentId, set: &v1::ChangeSet) -> v1::SnapshotChunk {
+    let change_set = Bytes::from(set.encode_to_vec());
+    let environment_id = environment.as_bytes().to_vec();
+    v1::SnapshotChunk { environments: vec![v1::EnvironmentChanges { environment_id, change_set }] }
+}
+
+fn encode(sealer: &Sealer, resource: &Resource) -> Result<Bytes, UnsealError> {
+    resource.encode(|key| {
+        let sealed = &key.secret.sealed;
+        sealer.unseal(key.id, sealed.secret_id, &sealed.ciphertext)
+    })
+}
+
+fn term_of(
+    environment: EnvironmentId,
+    name: Name,
+    bytes: &[u8],
+) -> countersign_shared::digest::Term {
+    term(environment, name.kind() as u8, name.id(), bytes)
+}

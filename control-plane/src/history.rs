@@ -1,0 +1,103 @@
+//! The past: the events of the log as they were, and the state at any revision, by replaying.
+
+use std::sync::Arc;
+
+use countersign_proto::convert::{InvalidField, record_from_proto, snapshot_from_proto};
+use countersign_proto::{store, v1};
+use countersign_shared::event::Record;
+use countersign_shared::state::State;
+use prost::Message;
+
+use crate::log::{LogReader, ReadError, SnapshotStore, StoredRecord};
+
+/// How many records a replay reads at a time.
+const READ_RECORDS_MAX: usize = 4_096;
+
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryError {
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(
+        "the event at revision {revision} cannot be read: {why}. Start the version of Countersign that wrote it"
+    )]
+    Event { revision: u64, why: String },
+    #[error("revision {revision} is still to come: the log is at {head}")]
+    ToCome { revision: u64, head: u64 },
+}
+
+#[derive(Clone)]
+pub struct History {
+    pub reader: Arc<dyn LogReader>,
+    pub snapshots: Arc<SnapshotStore>,
+}
+
+impl std::fmt::Debug for History {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("History").field("head", &self.reader.head()).finish_non_exhaustive()
+    }
+}
+
+impl History {
+    /// The state right after a revision; at 0 it is empty.
+    pub fn state_at(&self, revision: u64) -> Result<State, HistoryError> {
+        let head = self.reader.head().revision;
+        if revision > head {
+            return Err(HistoryError::ToCome { revision, head });
+        }
+        let mut state = self.snapshot_before(revision);
+        self.replay(&mut state, revision, |_, _| {})?;
+        Ok(state)
+    }
+
+    /// The newest stored state that is not after a revision; the empty one, where there is none.
+    pub fn snapshot_before(&self, revision: u64) -> State {
+        let hash_at = |revision| self.reader.hash_at(revision).ok().flatten();
+        let Some(snapshot) = self.snapshots.load_newest(revision, hash_at) else {
+            return State::default();
+        };
+        let parsed = store::v1::Snapshot::decode(snapshot.bytes.clone())
+            .map_err(|e| InvalidField::new("snapshot", e))
+            .and_then(|message| snapshot_from_proto(&message));
+        parsed.unwrap_or_else(|error| {
+            tracing::warn!(%error, revision = snapshot.revision, "passing over a snapshot: replaying the whole log");
+            State::default()
+        })
+    }
+
+    /// Applies all events after the state's own revision, up to and including `until`, and shows
+    /// each with the state before it.
+    pub fn replay(
+        &self,
+        state: &mut State,
+        until: u64,
+        mut seen: impl FnMut(&State, (&StoredRecord, &Record, &State)),
+    ) -> Result<(), HistoryError> {
+        while state.head().revision < until {
+            let from = state.head().revision + 1;
+            let most = usize::try_from(until - state.head().revision).unwrap_or(usize::MAX);
+            for stored in self.reader.read(from, most.min(READ_RECORDS_MAX))? {
+                let record = decode(&stored)?;
+                let before = state.clone();
+                state.apply(&record);
+                seen(&before, (&stored, &record, state));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The event as it is stored, ciphertext and all.
+pub fn decode_event(stored: &StoredRecord) -> Result<v1::Event, HistoryError> {
+    let invalid = |why: String| HistoryError::Event { revision: stored.revision, why };
+    let event = v1::Event::decode(stored.bytes.clone()).map_err(|e| invalid(e.to_string()))?;
+    if event.revision != stored.revision {
+        return Err(invalid(format!("it says that it is revision {}", event.revision)));
+    }
+    Ok(event)
+}
+
+fn decode(stored: &StoredRecord) -> Result<Record, HistoryError> {
+    let event = decode_event(stored)?;
+    record_from_proto(&event)
+        .map_err(|e| HistoryError::Event { revision: stored.revision, why: e.to_string() })
+}

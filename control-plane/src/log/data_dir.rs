@@ -1,0 +1,196 @@
+//! The data directory of a control plane: where everything in it lies, the lock that one
+//! process holds on it, the identity that says whose log it is, and the ballast that is
+//! dropped when the disk is full. Never looks into the log or the keystore.
+//!
+//! ```text
+//! lock         held while a process uses the directory; names its pid
+//! identity     the format and the log's id, written once
+//! sled/        the log
+//! segments/    the log again, in plain files that are only ever added
+//! snapshots/   states, to start from
+//! checkpoint   the newest head known to be durable, signed
+//! keystore     the wrapped data keys of secrets
+//! master.key   the master key, unless another file is given
+//! ballast      space that opening the log may use when the disk is full
+//! ```
+
+use std::fs::{File, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use countersign_shared::id::LogId;
+
+use super::OpenError;
+use super::disk::{self, DiskError};
+use crate::keystore::{MasterKey, MasterKeyError};
+
+/// The space that can be freed to open the log on a full disk.
+const BALLAST_BYTES: usize = 16 * 1024 * 1024;
+/// With less space than this the ballast is dropped before the log is opened.
+const OPEN_BYTES_MIN: u64 = 8 * 1024 * 1024;
+const IDENTITY_FORMAT: &str = "countersign data directory v1";
+/// A process writes its pid right after it has the lock; this long one looks for it.
+const PID_WAIT_TRIES: u32 = 20;
+const PID_WAIT: Duration = Duration::from_millis(10);
+
+/// A data directory that this process has locked, until it is dropped.
+#[derive(Debug)]
+pub struct DataDir {
+    path: PathBuf,
+    log_id: LogId,
+    _lock: File,
+}
+
+impl DataDir {
+    /// Locks the directory, and makes it, with a log of the id `new_log_id`, if it is new.
+    pub fn open(path: &Path, new_log_id: LogId) -> Result<Self, OpenError> {
+        disk::create_directory(path)?;
+        let lock = lock(path)?;
+        disk::remove_unfinished(path)?;
+        let log_id = match read_identity(path)? {
+            Some(log_id) => log_id,
+            None => create_identity(path, new_log_id)?,
+        };
+        for directory in ["segments", "snapshots"] {
+            disk::create_directory(&path.join(directory))?;
+            disk::remove_unfinished(&path.join(directory))?;
+        }
+        Ok(Self { path: path.to_owned(), log_id, _lock: lock })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub fn log_id(&self) -> LogId {
+        self.log_id
+    }
+
+    pub fn keystore_path(&self) -> PathBuf {
+        self.path.join("keystore")
+    }
+
+    /// The master key in a given file, or the directory's own, which is made on the first start.
+    pub fn master_key(&self, given: Option<&Path>) -> Result<MasterKey, MasterKeyError> {
+        if let Some(given) = given {
+            return MasterKey::load(given);
+        }
+        let own = self.path.join("master.key");
+        // What was encrypted with a key that is gone would not open with a new one.
+        if self.keystore_path().exists() || self.checkpoint_path().exists() {
+            return MasterKey::load(&own);
+        }
+        MasterKey::load_or_create(&own)
+    }
+
+    pub(crate) fn sled_path(&self) -> PathBuf {
+        self.path.join("sled")
+    }
+
+    pub(crate) fn segments_path(&self) -> PathBuf {
+        self.path.join("segments")
+    }
+
+    pub(crate) fn snapshots_path(&self) -> PathBuf {
+        self.path.join("snapshots")
+    }
+
+    pub(crate) fn checkpoint_path(&self) -> PathBuf {
+        self.path.join("checkpoint")
+    }
+
+    /// Gives up the ballast when there is too little space to open the log.
+    pub(crate) fn make_room_to_open(&self) -> Result<(), DiskError> {
+        let free_bytes = self.free_bytes()?;
+        if free_bytes < OPEN_BYTES_MIN {
+            tracing::warn!(
+                free_bytes,
+                "the disk is nearly full: dropping the ballast to open the log"
+            );
+            disk::remove(&self.ballast_path())?;
+        }
+        Ok(())
+    }
+
+    /// Puts the ballast back, if it is not there and there is space for it.
+    pub(crate) fn restore_ballast(&self) -> Result<(), DiskError> {
+        let path = self.ballast_path();
+        let needed_bytes = BALLAST_BYTES as u64 + OPEN_BYTES_MIN;
+        if path.exists() || self.free_bytes()? < needed_bytes {
+            return Ok(());
+        }
+        // Written, not only allocated: what a file system promises it may not keep.
+        disk::replace(&path, &vec![0; BALLAST_BYTES])
+    }
+
+    /// The space that this process may still use on the directory's disk.
+    pub(crate) fn free_bytes(&self) -> Result<u64, DiskError> {
+        let found = rustix::fs::statvfs(&self.path).map_err(|error| {
+            DiskError::at("ask for the free space of", &self.path)(error.into())
+        })?;
+        Ok(found.f_bavail.saturating_mul(found.f_frsize))
+    }
+
+    fn ballast_path(&self) -> PathBuf {
+        self.path.join("ballast")
+    }
+}
+
+fn lock(directory: &Path) -> Result<File, OpenError> {
+    let path = directory.join("lock");
+    let mut file = disk::open_or_create(&path)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let pid =
+                read_pid(&mut file).map_or_else(|| "unknown".to_owned(), |pid| pid.to_string());
+            return Err(OpenError::Locked { directory: directory.to_owned(), pid });
+        }
+        Err(TryLockError::Error(error)) => return Err(DiskError::at("lock", &path)(error).into()),
+    }
+    file.set_len(0)
+        .and_then(|()| writeln!(file, "{}", std::process::id()))
+        .map_err(DiskError::at("write", &path))?;
+    Ok(file)
+}
+
+fn read_pid(lock: &mut File) -> Option<u32> {
+    for _ in 0..PID_WAIT_TRIES {
+        let mut text = String::new();
+        lock.rewind().ok()?;
+        lock.read_to_string(&mut text).ok()?;
+        if let Some(pid) = text.strip_suffix('\n').and_then(|pid| pid.parse().ok()) {
+            return Some(pid);
+        }
+        thread::sleep(PID_WAIT);
+    }
+    None
+}
+
+fn read_identity(directory: &Path) -> Result<Option<LogId>, OpenError> {
+    let path = directory.join("identity");
+    let Some(bytes) = disk::read_if_there(&path)? else {
+        return Ok(None);
+    };
+    let text = String::from_utf8_lossy(&bytes);
+    let log_id = text
+        .strip_prefix(IDENTITY_FORMAT)
+        .and_then(|rest| rest.strip_prefix("\nlog_id ")?.strip_suffix('\n')?.parse().ok());
+    let what = format!("it is not `{IDENTITY_FORMAT}` and a log id");
+    log_id.map(Some).ok_or(OpenError::Corrupt { file: path, what })
+}
+
+/// Only a directory without a log gets an identity, so that a lost one is noticed.
+fn create_identity(directory: &Path, log_id: LogId) -> Result<LogId, OpenError> {
+    let path = directory.join("identity");
+    for other in ["sled", "segments", "snapshots", "checkpoint", "keystore"] {
+        if directory.join(other).exists() {
+            let what = format!("it is missing, while `{other}` is there");
+            return Err(OpenError::Corrupt { file: path, what });
+        }
+    }
+    disk::replace(&path, format!("{IDENTITY_FORMAT}\nlog_id {log_id}\n").as_bytes())?;
+    Ok(log_id)
+}

@@ -1,0 +1,163 @@
+//! The log on this machine's disk: frames in sled, verified when it is opened and when
+//! they are read, with a signed checkpoint and sealed segments beside them. Owns the order
+//! of an open and of a commit; the bytes in sled are the business of `sled.rs`.
+
+use std::process;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use countersign_shared::id::LogId;
+
+use super::checkpoint::CheckpointKey;
+use super::disk::{self, DiskError};
+use super::frame;
+use super::keeper::{Keeper, Kept};
+use super::sled::Store;
+use super::stored::Stored;
+use super::watchdog::Watchdog;
+use super::{AppendError, DataDir, Durability, EventLog, Head, LogReader, OpenError, admit};
+use crate::keystore::MasterKey;
+
+/// A commit that takes longer ends the process.
+const COMMIT_TIME_MAX: Duration = Duration::from_secs(10);
+/// With less free space than this, appends are refused.
+const FREE_BYTES_MIN: u64 = 16 * 1024 * 1024;
+/// The free space is asked for again after this time,
+const FREE_SPACE_EVERY: Duration = Duration::from_millis(100);
+/// or after this many appended bytes.
+const FREE_SPACE_EVERY_BYTES: usize = 1024 * 1024;
+
+/// The writing end of a log on disk. Dropping it writes a last checkpoint.
+#[derive(Debug)]
+pub struct LocalLog {
+    stored: Arc<Stored>,
+    writer_epoch: u64,
+    free_space: FreeSpace,
+    watchdog: Watchdog,
+    _keeper: Keeper,
+}
+
+impl LocalLog {
+    /// Opens the log of a data directory, after verifying all of it against its chain, its
+    /// checkpoint and its newest segment. Checkpoints are signed with a key derived from
+    /// the master key. The directory stays locked until the log and its readers are dropped.
+    pub fn open(
+        dir: DataDir,
+        master: &MasterKey,
+        durability: Durability,
+    ) -> Result<Self, OpenError> {
+        let key = CheckpointKey::derive(master, dir.log_id());
+        let checkpoint = read_checkpoint(&dir, &key)?;
+        dir.make_room_to_open()?;
+        let store = Store::open(&dir.sled_path(), durability)?;
+        let (stored, last_epoch) = Stored::verify(dir, store)?;
+        stored.refuse_unless(checkpoint, &stored.dir.checkpoint_path())?;
+        let sealed_revision = stored.verify_segments()?;
+
+        let epoch = stored.store.next_epoch().map_err(|error| stored.corrupt(&error))?;
+        let stored = Arc::new(stored);
+        let kept = Kept::new(Arc::clone(&stored), key, sealed_revision)?;
+        stored.dir.restore_ballast()?;
+        let thread = |error| DiskError::at("start a thread for", stored.dir.path())(error);
+        let watchdog = Watchdog::start(COMMIT_TIME_MAX, abort).map_err(thread)?;
+        let keeper = Keeper::start(kept).map_err(thread)?;
+        Ok(Self {
+            writer_epoch: epoch.max(last_epoch + 1),
+            free_space: FreeSpace::unknown(),
+            watchdog,
+            _keeper: keeper,
+            stored,
+        })
+    }
+}
+
+impl EventLog for LocalLog {
+    fn log_id(&self) -> LogId {
+        self.stored.dir.log_id()
+    }
+
+    fn head(&self) -> Head {
+        self.stored.head()
+    }
+
+    fn append(&mut self, expected: u64, records: &[Vec<u8>]) -> Result<Head, AppendError> {
+        let head = self.head();
+        admit(head, expected, records)?;
+        if let Some(failure) = self.stored.failure() {
+            return Err(AppendError::Fatal(failure));
+        }
+        if records.is_empty() {
+            return Ok(head);
+        }
+        self.free_space.admit(&self.stored.dir, records)?;
+        let (frames, head) = frame::encode(self.writer_epoch, head, records);
+        self.watchdog.watch(|| self.stored.store.commit(&frames)).map_err(|error| {
+            let failure = error.to_string();
+            self.stored.fail(&failure);
+            AppendError::Fatal(failure)
+        })?;
+        self.stored.advance(head);
+        Ok(head)
+    }
+
+    fn reader(&self) -> Arc<dyn LogReader> {
+        self.stored.clone()
+    }
+}
+
+/// The free space of the disk, as it was a moment ago.
+#[derive(Debug)]
+struct FreeSpace {
+    asked: Option<Instant>,
+    bytes: u64,
+    appended_bytes: usize,
+}
+
+impl FreeSpace {
+    fn unknown() -> Self {
+        Self { asked: None, bytes: 0, appended_bytes: 0 }
+    }
+
+    fn admit(&mut self, dir: &DataDir, records: &[Vec<u8>]) -> Result<(), AppendError> {
+        self.appended_bytes += records.iter().map(Vec::len).sum::<usize>();
+        let fresh = self.asked.is_some_and(|asked| asked.elapsed() < FREE_SPACE_EVERY);
+        if !fresh || self.appended_bytes > FREE_SPACE_EVERY_BYTES {
+            let found = dir.free_bytes();
+            self.bytes = found.map_err(|error| AppendError::Fatal(error.to_string()))?;
+            self.asked = Some(Instant::now());
+            self.appended_bytes = 0;
+        }
+        if self.bytes < FREE_BYTES_MIN {
+            return Err(AppendError::Full {
+                path: dir.path().display().to_string(),
+                free_bytes: self.bytes,
+                needed_bytes: FREE_BYTES_MIN,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// The anchored head. Before sled is made for the first time the empty log is anchored, so
+/// that a checkpoint which is missing later is noticed.
+fn read_checkpoint(dir: &DataDir, key: &CheckpointKey) -> Result<Head, OpenError> {
+    let file = dir.checkpoint_path();
+    let corrupt = |what: String| OpenError::Corrupt { file: dir.checkpoint_path(), what };
+    let Some(bytes) = disk::read_if_there(&file)? else {
+        if dir.sled_path().exists() {
+            return Err(corrupt("it is missing, while `sled` is there".into()));
+        }
+        let genesis = Head::genesis(dir.log_id());
+        disk::replace(&file, key.sign(genesis).as_bytes())?;
+        return Ok(genesis);
+    };
+    key.verify(&String::from_utf8_lossy(&bytes)).map_err(|error| corrupt(error.to_string()))
+}
+
+fn abort() {
+    tracing::error!(
+        seconds = COMMIT_TIME_MAX.as_secs(),
+        "a commit does not come back: ending the process; the next start reads what is on disk"
+    );
+    process::abort();
+}

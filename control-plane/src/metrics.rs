@@ -1,0 +1,106 @@
+//! What an operator can measure of the control plane, in Prometheus' text form.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+
+/// What the engine counts.
+#[derive(Debug)]
+pub struct EngineMetrics {
+    events: Counter,
+    bytes: Counter,
+    commits: Histogram,
+    revision: Gauge<u64, AtomicU64>,
+}
+
+impl EngineMetrics {
+    pub fn register(registry: &mut Registry) -> Arc<Self> {
+        let metrics = Self {
+            events: Counter::default(),
+            bytes: Counter::default(),
+            commits: Histogram::new(exponential_buckets(0.000_1, 2.0, 16)),
+            revision: Gauge::default(),
+        };
+        registry.register(
+            "countersign_log_events",
+            "Events appended since the start",
+            metrics.events.clone(),
+        );
+        registry.register(
+            "countersign_log_bytes",
+            "Bytes of records appended since the start",
+            metrics.bytes.clone(),
+        );
+        registry.register_with_unit(
+            "countersign_log_append",
+            "Time of one append with its flush, of data keys and records",
+            Unit::Seconds,
+            metrics.commits.clone(),
+        );
+        registry.register(
+            "countersign_log_revision",
+            "Revision of the log",
+            metrics.revision.clone(),
+        );
+        Arc::new(metrics)
+    }
+
+    pub fn appended(&self, events: usize, bytes: usize, took: Duration) {
+        self.events.inc_by(events as u64);
+        self.bytes.inc_by(bytes as u64);
+        self.commits.observe(took.as_secs_f64());
+    }
+
+    pub fn committed(&self, revision: u64) {
+        self.revision.set(revision);
+    }
+}
+
+/// What the node streams count.
+#[derive(Debug)]
+pub struct StreamMetrics {
+    pub connected: Gauge,
+    pub snapshots: Counter,
+    pub deltas: Counter,
+    pub nacks: Counter,
+    pub digest_mismatches: Counter,
+}
+
+impl StreamMetrics {
+    pub fn register(registry: &mut Registry) -> Arc<Self> {
+        let metrics = Self {
+            connected: Gauge::default(),
+            snapshots: Counter::default(),
+            deltas: Counter::default(),
+            nacks: Counter::default(),
+            digest_mismatches: Counter::default(),
+        };
+        registry.register(
+            "countersign_nodes_connected",
+            "Nodes with an open stream",
+            metrics.connected.clone(),
+        );
+        registry.register(
+            "countersign_snapshots_sent",
+            "Snapshots sent to nodes",
+            metrics.snapshots.clone(),
+        );
+        registry.register(
+            "countersign_deltas_sent",
+            "Deltas sent to nodes",
+            metrics.deltas.clone(),
+        );
+        registry.register("countersign_nacks", "Refusals by nodes", metrics.nacks.clone());
+        registry.register(
+            "countersign_digest_mismatches",
+            "Tables of nodes that differed and were sent anew",
+            metrics.digest_mismatches.clone(),
+        );
+        Arc::new(metrics)
+    }
+}

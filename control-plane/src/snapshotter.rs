@@ -1,0 +1,48 @@
+//! Writes a state snapshot every so many events, on a thread of its own: a shortcut for the next
+//! start, never a source of truth. A failure is logged and costs nothing but a longer start.
+
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+
+use countersign_proto::convert::snapshot_to_proto;
+use countersign_shared::state::State;
+use prost::Message;
+
+use crate::log::{Head, SnapshotStore};
+
+/// Events between two snapshots.
+pub const SNAPSHOT_EVENTS: u64 = 8_192;
+
+#[derive(Debug)]
+pub struct Snapshotter {
+    last: u64,
+    /// Gone when the thread could not be started: then there are no snapshots.
+    due: Option<SyncSender<(State, Head)>>,
+}
+
+impl Snapshotter {
+    /// `last` is the revision of the newest snapshot, or where counting begins.
+    pub fn spawn(store: Arc<SnapshotStore>, last: u64) -> std::io::Result<Self> {
+        let (due, waiting) = sync_channel::<(State, Head)>(1);
+        std::thread::Builder::new().name("snapshots".into()).spawn(move || {
+            for (state, head) in waiting {
+                let bytes = snapshot_to_proto(&state).encode_to_vec();
+                match store.save(head.revision, head.hash, &bytes) {
+                    Ok(()) => tracing::info!(revision = head.revision, bytes = bytes.len(), "state snapshot written"),
+                    Err(error) => tracing::warn!(%error, revision = head.revision, "state snapshot not written"),
+                }
+            }
+        })?;
+        Ok(Self { last, due: Some(due) })
+    }
+
+    /// Takes the state if one is due and the thread is free; otherwise the next commit offers again.
+    pub fn offer(&mut self, state: &State, head: Head) {
+        if head.revision < self.last + SNAPSHOT_EVENTS {
+            return;
+        }
+        if self.due.as_ref().is_some_and(|due| due.try_send((state.clone(), head)).is_ok()) {
+            self.last = head.revision;
+        }
+    }
+}

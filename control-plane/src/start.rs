@@ -1,0 +1,276 @@
+//! From a data directory to a control plane that serves, and back. The order of a start: log,
+//! keystore, state (newest good snapshot, then the log), feed, engine, listeners.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use countersign_shared::event::Origin;
+use countersign_shared::id::{EnvironmentId, LogId};
+use countersign_shared::state::State;
+use countersign_shared::text::Actor;
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle as Task;
+
+use crate::api::{self, Api, Parts};
+use crate::command::{Command, Request};
+use crate::engine::{Engine, EngineHandle, ExecuteError};
+use crate::feed::{FEED_ENTRIES_MAX, Publisher};
+use crate::history::{History, HistoryError};
+use crate::keystore::{Keystore, KeystoreError, MasterKeyError, UnsealError};
+use crate::log::{DataDir, Durability, EventLog, Head, LocalLog, OpenError, SnapshotStore};
+use crate::metrics::{EngineMetrics, StreamMetrics};
+use crate::nodes::NodeRegistry;
+use crate::snapshotter::Snapshotter;
+use crate::{Limits, clock, status};
+
+/// How long calls that are under way may take to finish when the control plane stops.
+const STOP_WAIT: Duration = Duration::from_secs(5);
+
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where everything is kept. Made if it is not there.
+    pub data_dir: PathBuf,
+    /// Where gRPC is served; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Where `/live`, `/ready` and `/metrics` are served.
+    pub status_listen: Option<SocketAddr>,
+    /// The master key; without it `master.key` in the data directory, made on the first start.
+    pub master_key_file: Option<PathBuf>,
+    pub limits: Limits,
+    /// How often an idle node hears from us.
+    pub bookmark_interval: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from("countersign-data"),
+            listen: SocketAddr::from(([127, 0, 0, 1], 7400)),
+            status_listen: Some(SocketAddr::from(([127, 0, 0, 1], 7401))),
+            master_key_file: None,
+            limits: Limits::default(),
+            bookmark_interval: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Why a control plane does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    MasterKey(#[from] MasterKeyError),
+    #[error(transparent)]
+    Keystore(#[from] KeystoreError),
+    #[error(transparent)]
+    Log(#[from] OpenError),
+    #[error(transparent)]
+    History(#[from] HistoryError),
+    #[error(
+        "{0}. Restore the keystore file from a backup, or set the secret of that key again from one that has it"
+    )]
+    Secret(#[from] UnsealError),
+    #[error(
+        "the log in the data directory is {found}, its first event names {named}: put back the files of one log"
+    )]
+    Foreign { found: LogId, named: String },
+    #[error(
+        "cannot listen on {address}: {error}. Another process may have the port; choose another with {flag}"
+    )]
+    Listen { address: SocketAddr, flag: &'static str, error: std::io::Error },
+    #[error("the first event could not be written: {0}")]
+    Genesis(#[from] ExecuteError),
+    #[error("a thread could not be started: {0}")]
+    Thread(std::io::Error),
+}
+
+/// A control plane that serves.
+#[derive(Debug)]
+pub struct ControlPlane {
+    grpc_address: SocketAddr,
+    status_address: Option<SocketAddr>,
+    engine: EngineHandle,
+    stop: watch::Sender<bool>,
+    engine_thread: JoinHandle<()>,
+    servers: Vec<Task<()>>,
+}
+
+/// Starts a control plane. When it returns, the log is read and calls are answered.
+pub async fn start(config: Config) -> Result<ControlPlane, StartError> {
+    let grpc = listen(config.listen, "--listen").await?;
+    let status_listener = match config.status_listen {
+        Some(address) => Some(listen(address, "--status-listen").await?),
+        None => None,
+    };
+    let mut registry = Registry::default();
+    let engine_metrics = EngineMetrics::register(&mut registry);
+    let metrics = StreamMetrics::register(&mut registry);
+
+    let opening = (config.data_dir.clone(), config.master_key_file.clone(), config.limits);
+    let opened = tokio::task::spawn_blocking(move || {
+        open(&opening.0, opening.1.as_deref(), opening.2, engine_metrics)
+    });
+    let Opened { engine, history, log_id } =
+        opened.await.map_err(|e| StartError::Thread(e.into()))??;
+    let (feed, sealer, head) =
+        (engine.publisher.feed(), engine.keystore.sealer(), engine.log.head());
+    let (engine, engine_thread) = engine.spawn().map_err(StartError::Thread)?;
+    if head.revision == 0 {
+        create_log(&engine, log_id).await?;
+    }
+
+    let (stop, stopping) = watch::channel(false);
+    let bookmark_interval_ms =
+        u32::try_from(config.bookmark_interval.as_millis()).unwrap_or(u32::MAX);
+    let nodes = Arc::new(NodeRegistry::default());
+    let api = Api::new(Parts {
+        engine: engine.clone(),
+        history,
+        feed,
+        sealer,
+        log_id,
+        nodes,
+        metrics,
+        bookmark_interval_ms,
+        stopping: stopping.clone(),
+    });
+    let grpc_address = grpc.local_addr().unwrap_or(config.listen);
+    let status_address = status_listener.as_ref().and_then(|listener| listener.local_addr().ok());
+    let until = stopped(stopping.clone());
+    let mut servers = vec![tokio::spawn(async move {
+        if let Err(error) = api::serve(api, grpc, until).await {
+            tracing::error!(%error, "the gRPC listener failed");
+        }
+    })];
+    if let Some(listener) = status_listener {
+        let page = status::StatusPage { registry, stopping: stopping.clone() };
+        servers.push(tokio::spawn(status::serve(page, listener, stopped(stopping))));
+    }
+    let revision = *engine.revision().borrow();
+    tracing::info!(%log_id, revision, address = %grpc_address, "control plane ready");
+    Ok(ControlPlane { grpc_address, status_address, engine, stop, engine_thread, servers })
+}
+
+impl ControlPlane {
+    pub fn grpc_address(&self) -> SocketAddr {
+        self.grpc_address
+    }
+
+    pub fn status_address(&self) -> Option<SocketAddr> {
+        self.status_address
+    }
+
+    /// Changes with every commit.
+    pub fn revision(&self) -> watch::Receiver<u64> {
+        self.engine.revision()
+    }
+
+    /// Ends streams, lets calls that are under way finish, and closes the log cleanly.
+    pub async fn shutdown(self) {
+        self.stop.send_replace(true);
+        for mut server in self.servers {
+            if tokio::time::timeout(STOP_WAIT, &mut server).await.is_err() {
+                tracing::warn!(
+                    "calls that took longer than {} s were cut off",
+                    STOP_WAIT.as_secs()
+                );
+                server.abort();
+            }
+        }
+        self.engine.stop().await;
+        let thread = self.engine_thread;
+        let joined = tokio::task::spawn_blocking(move || thread.join()).await;
+        if !matches!(joined, Ok(Ok(()))) {
+            tracing::error!("the engine did not stop cleanly");
+        }
+        tracing::info!("control plane stopped");
+    }
+}
+
+struct Opened {
+    engine: Engine,
+    history: History,
+    log_id: LogId,
+}
+
+fn open(
+    data_dir: &Path,
+    master_key_file: Option<&Path>,
+    limits: Limits,
+    metrics: Arc<EngineMetrics>,
+) -> Result<Opened, StartError> {
+    let dir = DataDir::open(data_dir, LogId::from_bytes(clock::new_id()))?;
+    let log_id = dir.log_id();
+    let master = dir.master_key(master_key_file)?;
+    let keystore = Keystore::open(&dir.keystore_path(), &master, log_id)?;
+    let snapshots = Arc::new(SnapshotStore::of(&dir));
+    let log = LocalLog::open(dir, &master, Durability::Full)?;
+    let head = log.head();
+    let history = History { reader: log.reader(), snapshots: Arc::clone(&snapshots) };
+
+    // From a snapshot so old that the replay fills the feed: nodes go on by deltas after a restart.
+    let mut state = history.snapshot_before(head.revision.saturating_sub(FEED_ENTRIES_MAX as u64));
+    let snapshot_revision = state.head().revision;
+    let mut publisher = Publisher::new(keystore.sealer(), &state)?;
+    replay(&history, &mut state, head, &mut publisher)?;
+    if head.revision > 0 && state.log_id() != Some(log_id) {
+        let named = state.log_id().map_or_else(|| "none".to_owned(), |id| id.to_string());
+        return Err(StartError::Foreign { found: log_id, named });
+    }
+    metrics.committed(head.revision);
+    tracing::info!(
+        revision = head.revision,
+        replayed = head.revision - snapshot_revision,
+        keys = state.keys().len(),
+        bindings = state.bindings().len(),
+        "log read"
+    );
+    let snapshotter =
+        Snapshotter::spawn(snapshots, snapshot_revision).map_err(StartError::Thread)?;
+    let engine =
+        Engine { log: Box::new(log), keystore, state, publisher, limits, snapshotter, metrics };
+    Ok(Opened { engine, history, log_id })
+}
+
+/// Applies the rest of the log, and fills the feed as if it had just happened.
+fn replay(
+    history: &History,
+    state: &mut State,
+    head: Head,
+    publisher: &mut Publisher,
+) -> Result<(), StartError> {
+    let mut failed = None;
+    history.replay(state, head.revision, |before, (stored, record, after)| {
+        let head = Head { revision: stored.revision, hash: stored.hash };
+        let published = publisher.publish(before, after, std::iter::once(&record.event), head);
+        failed = failed.take().or(published.err());
+    })?;
+    failed.map_or(Ok(()), |error| Err(error.into()))
+}
+
+/// The first event of a new log.
+async fn create_log(engine: &EngineHandle, log_id: LogId) -> Result<(), StartError> {
+    let release = EnvironmentId::from_bytes(clock::new_id());
+    let Ok(actor) = Actor::parse("system") else { return Ok(()) };
+    let request = Request {
+        command: Command::CreateLog { log_id, release },
+        origin: Arc::new(Origin { actor, source: String::new(), request: None }),
+        expected_revision: Some(0),
+        wrapped_key: None,
+    };
+    engine.execute(clock::now_ms(), request).await?;
+    Ok(())
+}
+
+async fn listen(address: SocketAddr, flag: &'static str) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|error| StartError::Listen { address, flag, error })
+}
+
+async fn stopped(mut stopping: watch::Receiver<bool>) {
+    // A sender that is gone means the same.
+    let _ = stopping.wait_for(|stopping| *stopping).await;
+}
