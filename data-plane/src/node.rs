@@ -15,7 +15,7 @@ use tracing::{info, warn};
 
 use crate::clock;
 use crate::config::{Config, InvalidConfig};
-use crate::proxy::{self, Shared};
+use crate::proxy::{self, Phase, Shared};
 use crate::status::{self, Status};
 use crate::sync::{Identity, Sync};
 use crate::telemetry::Telemetry;
@@ -41,7 +41,7 @@ pub struct Node {
     proxy_address: SocketAddr,
     status_address: Option<SocketAddr>,
     applied: watch::Receiver<u64>,
-    drain: watch::Sender<bool>,
+    phase: watch::Sender<Phase>,
     drain_timeout: Duration,
     workers: Vec<Thread>,
     sync: Thread,
@@ -66,7 +66,7 @@ pub async fn start(config: Config) -> Result<Node, RunError> {
     let proxy_address = address_of(listeners.first(), config.proxy_listen);
     let shared = Arc::new(Shared::new(config.body_bytes_max, config.buffered_bytes_max));
     let telemetry = Arc::new(Telemetry::new(config.workers));
-    let (drain, drains) = watch::channel(false);
+    let (phase, phases) = watch::channel(Phase::Serving);
 
     let mut status = JoinSet::new();
     let mut status_address = None;
@@ -77,7 +77,7 @@ pub async fn start(config: Config) -> Result<Node, RunError> {
         let told = Status {
             shared: Arc::clone(&shared),
             telemetry: Arc::clone(&telemetry),
-            drain: drains.clone(),
+            phase: phases.clone(),
         };
         status.spawn(async move {
             if let Err(error) = status::serve(listener, told).await {
@@ -88,9 +88,9 @@ pub async fn start(config: Config) -> Result<Node, RunError> {
 
     let mut workers = Vec::with_capacity(listeners.len());
     for (at, (listener, meters)) in listeners.into_iter().zip(telemetry.workers()).enumerate() {
-        let (shared, meters, drains) = (Arc::clone(&shared), Arc::clone(meters), drains.clone());
+        let (shared, meters, phases) = (Arc::clone(&shared), Arc::clone(meters), phases.clone());
         workers.push(Thread::spawn(format!("proxy-{at}"), move || {
-            proxy::run_worker(listener, shared, meters, drains)
+            proxy::run_worker(listener, shared, meters, phases)
         })?);
     }
 
@@ -119,7 +119,7 @@ pub async fn start(config: Config) -> Result<Node, RunError> {
         proxy_address,
         status_address,
         applied,
-        drain,
+        phase,
         drain_timeout,
         workers,
         sync,
@@ -151,17 +151,14 @@ impl Node {
 
     /// Takes no more connections, lets requests finish within the drain timeout, and stops.
     pub async fn shutdown(mut self) {
-        self.drain.send_replace(true);
-        let finished = async {
-            for worker in &mut self.workers {
-                worker.finished().await;
-            }
-        };
-        if tokio::time::timeout(self.drain_timeout, finished).await.is_err() {
+        self.phase.send_replace(Phase::Draining);
+        if tokio::time::timeout(self.drain_timeout, finished(&mut self.workers)).await.is_err() {
             warn!(timeout = ?self.drain_timeout, "requests did not finish in time and are cut off");
         }
+        self.phase.send_replace(Phase::Stopped);
+        finished(&mut self.workers).await;
         drop(self.stop_sync);
-        self.sync.finished().await;
+        finished(std::slice::from_mut(&mut self.sync)).await;
         self.status.shutdown().await;
         info!("the node has stopped");
     }
@@ -191,15 +188,19 @@ impl Thread {
             .map_err(RunError::Thread)?;
         Ok(Self { name, done, handle: Some(handle) })
     }
+}
 
-    async fn finished(&mut self) {
+/// Waits until these threads have ended. May be cancelled and called again.
+async fn finished(threads: &mut [Thread]) {
+    for thread in threads.iter_mut().filter(|thread| thread.handle.is_some()) {
         // Nothing is ever sent: the channel closes when the thread is about to end.
-        let _ = (&mut self.done).await;
-        let Some(handle) = self.handle.take() else { return };
-        match handle.join() {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => warn!(thread = %self.name, %error, "a thread ended with an error"),
-            Err(_) => warn!(thread = %self.name, "a thread panicked"),
+        let _ = (&mut thread.done).await;
+        match thread.handle.take().map(JoinHandle::join) {
+            None | Some(Ok(Ok(()))) => {}
+            Some(Ok(Err(error))) => {
+                warn!(thread = %thread.name, %error, "a thread ended with an error");
+            }
+            Some(Err(_)) => warn!(thread = %thread.name, "a thread panicked"),
         }
     }
 }

@@ -11,7 +11,7 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::proxy::Shared;
+use crate::proxy::{Phase, Shared};
 use crate::telemetry::{self, Telemetry};
 
 const METRICS_CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -21,7 +21,7 @@ const METRICS_CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0;
 pub(crate) struct Status {
     pub(crate) shared: Arc<Shared>,
     pub(crate) telemetry: Arc<Telemetry>,
-    pub(crate) drain: watch::Receiver<bool>,
+    pub(crate) phase: watch::Receiver<Phase>,
 }
 
 /// Serves until it is dropped.
@@ -35,7 +35,7 @@ pub(crate) async fn serve(listener: TcpListener, status: Status) -> std::io::Res
 }
 
 async fn ready(State(status): State<Status>) -> Response {
-    if *status.drain.borrow() {
+    if *status.phase.borrow() != Phase::Serving {
         return (StatusCode::SERVICE_UNAVAILABLE, "draining: this node is being shut down\n")
             .into_response();
     }

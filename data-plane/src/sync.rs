@@ -17,7 +17,7 @@ use tracing::{info, warn};
 
 use crate::clock;
 use crate::proxy::Shared;
-use crate::replica::Replica;
+use crate::replica::{Position, Replica};
 use crate::table::{RoutingTable, TableBuilder};
 use crate::telemetry::Telemetry;
 use backoff::Backoff;
@@ -40,6 +40,8 @@ pub(crate) struct Identity {
 pub(crate) struct Sync {
     identity: Identity,
     replica: Replica,
+    /// What the table in force is of.
+    in_force: Position,
     builder: TableBuilder,
     shared: Arc<Shared>,
     telemetry: Arc<Telemetry>,
@@ -56,8 +58,16 @@ impl Sync {
         telemetry: Arc<Telemetry>,
         applied: watch::Sender<u64>,
     ) -> Self {
-        let (replica, builder) = (Replica::default(), TableBuilder::default());
-        Self { identity, replica, builder, shared, telemetry, applied, former: Vec::new() }
+        Self {
+            identity,
+            replica: Replica::default(),
+            in_force: Position::default(),
+            builder: TableBuilder::default(),
+            shared,
+            telemetry,
+            applied,
+            former: Vec::new(),
+        }
     }
 
     /// Keeps a stream open for ever; cancelled by being dropped.
@@ -89,6 +99,10 @@ impl Sync {
 
     /// Brings what the replica holds into force.
     fn swap(&mut self) {
+        if !self.replica.is_complete() || *self.replica.position() == self.in_force {
+            return;
+        }
+        self.in_force = self.replica.position().clone();
         let table = Arc::new(self.builder.build(&mut self.replica));
         let revision = table.revision;
         let is_first = self.shared.table.load().is_none();

@@ -32,7 +32,7 @@ use edge::Doomed;
 use refusal::Refusal;
 use upstream::{Failed, Lease, Over};
 use worker::Worker;
-pub use worker::{Shared, bind, run_worker};
+pub use worker::{Phase, Shared, bind, run_worker};
 
 /// Answers one request: the backend's answer, or a refusal in its place.
 async fn handle(

@@ -61,6 +61,16 @@ impl Shared {
     }
 }
 
+/// How far a node is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    Serving,
+    /// No more connections are taken; requests that are under way finish.
+    Draining,
+    /// Whatever is under way is cut off.
+    Stopped,
+}
+
 /// What one worker's requests share.
 pub(crate) struct Worker {
     shared: Arc<Shared>,
@@ -100,18 +110,24 @@ pub fn bind(address: SocketAddr) -> io::Result<StdListener> {
     Ok(socket.into())
 }
 
-/// Serves until `drain` says so and every request that was under way is answered.
+/// Serves until the node drains and every request that was under way is answered, or until it
+/// stops.
 pub fn run_worker(
     listener: StdListener,
     shared: Arc<Shared>,
     meters: Arc<WorkerMeters>,
-    drain: watch::Receiver<bool>,
+    phase: watch::Receiver<Phase>,
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let worker = Rc::new(Worker::new(shared, meters)?);
     LocalSet::new().block_on(&runtime, async move {
         let listener = TcpListener::from_std(listener)?;
-        worker.serve(listener, drain).await;
+        let mut stopped = phase.clone();
+        tokio::select! {
+            () = worker.serve(listener, phase) => {}
+            // A node that is dropped has stopped, too.
+            _ = stopped.wait_for(|phase| *phase == Phase::Stopped) => {}
+        }
         Ok(())
     })
 }
@@ -162,7 +178,7 @@ impl Worker {
         self.shared.body_bytes_max
     }
 
-    async fn serve(self: &Rc<Self>, listener: TcpListener, mut drain: watch::Receiver<bool>) {
+    async fn serve(self: &Rc<Self>, listener: TcpListener, mut phase: watch::Receiver<Phase>) {
         let mut connections = JoinSet::new();
         let mut housekeeping = tokio::time::interval(HOUSEKEEPING_INTERVAL);
         loop {
@@ -182,7 +198,7 @@ impl Worker {
                     // An idle worker must not keep a former table alive.
                     drop(self.table());
                 }
-                _ = drain.wait_for(|drain| *drain) => break,
+                _ = phase.wait_for(|phase| *phase != Phase::Serving) => break,
             }
         }
         drop(listener);

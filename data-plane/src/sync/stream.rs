@@ -158,10 +158,7 @@ impl Sync {
                 }
             }
         }
-        if self.replica.is_complete() && self.replica.position().revision != *self.applied.borrow()
-        {
-            self.swap();
-        }
+        self.swap();
         unfinished.map(|()| outcome)
     }
 

@@ -1,0 +1,18 @@
+//! A whole node between a control plane that does what the test says, a real backend and raw
+//! sockets.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that goes wrong should panic"
+)]
+
+mod support;
+
+mod edge;
+mod proxying;
+mod routing;
+mod signing;
+mod syncing;
