@@ -8,6 +8,9 @@ use crate::cmd::Command;
 use crate::failure::Failure;
 use crate::output::{Format, Output};
 
+/// Where `dev` and `control-plane` listen unless they are told.
+pub(crate) const DEFAULT_CONTROL_PLANE: &str = "http://127.0.0.1:7400";
+
 const EXAMPLES: &str = "\
 Examples:
   countersign dev                             everything in one process, with a demo
@@ -51,7 +54,7 @@ pub(crate) struct Globals {
         env = "COUNTERSIGN_CONTROL_PLANE",
         hide_env_values = true
     )]
-    #[arg(default_value = "http://127.0.0.1:7400")]
+    #[arg(default_value = DEFAULT_CONTROL_PLANE)]
     pub(crate) control_plane: String,
 
     /// How results are printed

@@ -41,6 +41,11 @@ impl Failure {
         }
     }
 
+    /// Whether the control plane said that what was asked for is not there.
+    pub(crate) fn is_not_found(&self) -> bool {
+        matches!(self, Self::Refused(refusal) if refusal.status == "NOT_FOUND")
+    }
+
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::OutputClosed => ExitCode::SUCCESS,

@@ -7,6 +7,8 @@ mod client;
 mod clock;
 mod cmd;
 mod config;
+mod data_dir;
+mod demo;
 mod failure;
 mod json;
 mod logging;

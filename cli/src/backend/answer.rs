@@ -49,11 +49,27 @@ fn not_verified(status: StatusCode, reason: &str, message: &str) -> Response {
 }
 
 fn answer(status: StatusCode, body: &Value) -> Response {
-    let mut response = Response::new(Body::from(format!("{body:#}\n")));
+    let mut response = Response::new(Body::from(laid_out(body)));
     *response.status_mut() = status;
     let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(header::CONTENT_TYPE, json);
     response
+}
+
+/// One field a line, and one header a line: to be read by people, and by `sed`.
+fn laid_out(body: &Value) -> String {
+    let Value::Object(fields) = body else { return format!("{body}\n") };
+    let lines: Vec<String> = fields
+        .iter()
+        .map(|(name, value)| match value {
+            Value::Array(items) if !items.is_empty() => {
+                let items: Vec<String> = items.iter().map(|item| format!("    {item}")).collect();
+                format!("  {name:?}: [\n{}\n  ]", items.join(",\n"))
+            }
+            value => format!("  {name:?}: {value}"),
+        })
+        .collect();
+    format!("{{\n{}\n}}\n", lines.join(",\n"))
 }
 
 /// A header's value; a Basic one, whatever header it travels in, without its credentials.
@@ -62,5 +78,29 @@ fn shown(value: &[u8]) -> String {
     match text.split_once(' ') {
         Some((scheme, _)) if scheme.eq_ignore_ascii_case("basic") => format!("{scheme} (redacted)"),
         _ => text.into_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_has_one_header_a_line_and_is_json() {
+        let body = json!({ "verified": true, "headers": [["host", "a\"b"], ["x", ""]], "n": 1 });
+        let text = laid_out(&body);
+        assert_eq!(
+            text,
+            "{\n  \"verified\": true,\n  \"headers\": [\n    [\"host\",\"a\\\"b\"],\n    \
+             [\"x\",\"\"]\n  ],\n  \"n\": 1\n}\n"
+        );
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), body);
+    }
+
+    #[test]
+    fn basic_credentials_are_not_shown_in_any_header() {
+        assert_eq!(shown(b"BASIC b3JkZXJz"), "BASIC (redacted)");
+        assert_eq!(shown(b"SDK-HMAC-SHA256 Access=a"), "SDK-HMAC-SHA256 Access=a");
+        assert_eq!(shown(b"basic"), "basic");
     }
 }

@@ -6,6 +6,9 @@ mod backend;
 mod bind;
 mod binding;
 mod completion;
+mod control_plane;
+mod data_plane;
+mod dev;
 mod env;
 mod events;
 mod group;
@@ -21,6 +24,10 @@ use crate::failure::Failure;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Dev(dev::Dev),
+    ControlPlane(control_plane::ControlPlaneArgs),
+    DataPlane(data_plane::DataPlaneArgs),
+    Backend(backend::BackendArgs),
     /// Environments: where APIs are published and keys are bound
     #[command(subcommand, alias = "environment")]
     Env(env::Verb),
@@ -47,12 +54,15 @@ pub(crate) enum Command {
     /// Data-plane nodes, and the revision each one signs with
     #[command(subcommand)]
     Node(node::Verb),
-    Backend(backend::BackendArgs),
     Completion(completion::Completion),
 }
 
 pub(crate) async fn run(command: Command, globals: &Globals) -> Result<(), Failure> {
     match command {
+        Command::Dev(args) => dev::run(args).await,
+        Command::ControlPlane(args) => control_plane::run(args).await,
+        Command::DataPlane(args) => data_plane::run(args, globals).await,
+        Command::Backend(args) => backend::run(args).await,
         Command::Env(verb) => env::run(verb, globals).await,
         Command::Group(verb) => group::run(verb, globals).await,
         Command::Api(verb) => api::run(verb, globals).await,
@@ -63,7 +73,6 @@ pub(crate) async fn run(command: Command, globals: &Globals) -> Result<(), Failu
         Command::Binding(verb) => binding::run(verb, globals).await,
         Command::Events(verb) => events::run(verb, globals).await,
         Command::Node(verb) => node::run(verb, globals).await,
-        Command::Backend(args) => backend::run(args).await,
         Command::Completion(args) => completion::run(&args),
     }
 }

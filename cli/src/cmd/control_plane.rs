@@ -1,0 +1,107 @@
+//! `countersign control-plane`
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+use countersign_control_plane::{Config, Limits};
+
+use crate::data_dir;
+use crate::failure::Failure;
+use crate::logging::LogArgs;
+use crate::signals::StopSignals;
+
+/// Run a control plane: it decides, logs and streams every change
+///
+/// The data directory holds the log, the keystore, state snapshots and, unless --master-key-file
+/// names another, the master key that opens the keystore. Without --data-dir it is
+/// `$XDG_DATA_HOME/countersign/control-plane`, or `~/.local/share/countersign/control-plane`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  countersign control-plane --data-dir /var/lib/countersign
+  countersign control-plane --listen 0.0.0.0:7400 --status-listen 0.0.0.0:7401 --log-format json")]
+pub(crate) struct ControlPlaneArgs {
+    /// Where everything is kept; made if it is not there
+    #[arg(long, value_name = "DIR", env = "COUNTERSIGN_DATA_DIR", hide_env_values = true)]
+    data_dir: Option<PathBuf>,
+
+    /// Where gRPC is served
+    #[arg(long, value_name = "ADDRESS", env = "COUNTERSIGN_LISTEN", hide_env_values = true)]
+    #[arg(default_value = "127.0.0.1:7400")]
+    listen: SocketAddr,
+
+    /// Where /live, /ready and /metrics are served
+    #[arg(long, value_name = "ADDRESS", env = "COUNTERSIGN_STATUS_LISTEN", hide_env_values = true)]
+    #[arg(default_value = "127.0.0.1:7401")]
+    status_listen: SocketAddr,
+
+    /// A file with the master key, instead of the one in the data directory
+    #[arg(long, value_name = "FILE", env = "COUNTERSIGN_MASTER_KEY_FILE", hide_env_values = true)]
+    master_key_file: Option<PathBuf>,
+
+    #[command(flatten)]
+    limits: LimitArgs,
+
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+// The quotas of the field, unless somebody wants others.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Quotas")]
+#[expect(clippy::struct_field_names, reason = "a limit has its unit last, and so its flag")]
+struct LimitArgs {
+    /// How many environments there may be
+    #[arg(long, value_name = "N", env = "COUNTERSIGN_ENVIRONMENTS_MAX", hide_env_values = true)]
+    #[arg(default_value_t = Limits::default().environments_max)]
+    environments_max: u64,
+
+    /// How many API groups there may be
+    #[arg(long, value_name = "N", env = "COUNTERSIGN_GROUPS_MAX", hide_env_values = true)]
+    #[arg(default_value_t = Limits::default().groups_max)]
+    groups_max: u64,
+
+    /// How many APIs there may be
+    #[arg(long, value_name = "N", env = "COUNTERSIGN_APIS_MAX", hide_env_values = true)]
+    #[arg(default_value_t = Limits::default().apis_max)]
+    apis_max: u64,
+
+    /// How many signature keys there may be
+    #[arg(long, value_name = "N", env = "COUNTERSIGN_KEYS_MAX", hide_env_values = true)]
+    #[arg(default_value_t = Limits::default().keys_max)]
+    keys_max: u64,
+
+    /// How many bindings there may be
+    #[arg(long, value_name = "N", env = "COUNTERSIGN_BINDINGS_MAX", hide_env_values = true)]
+    #[arg(default_value_t = Limits::default().bindings_max)]
+    bindings_max: u64,
+}
+
+pub(super) async fn run(args: ControlPlaneArgs) -> Result<(), Failure> {
+    args.log.begin("info")?;
+    let mut signals = StopSignals::catch()?;
+    let config = Config {
+        data_dir: args.data_dir.unwrap_or_else(|| data_dir::default_for("control-plane")),
+        listen: args.listen,
+        status_listen: Some(args.status_listen),
+        master_key_file: args.master_key_file,
+        limits: Limits {
+            environments_max: args.limits.environments_max,
+            groups_max: args.limits.groups_max,
+            apis_max: args.limits.apis_max,
+            keys_max: args.limits.keys_max,
+            bindings_max: args.limits.bindings_max,
+        },
+        ..Config::default()
+    };
+    let plane = countersign_control_plane::start(config)
+        .await
+        .map_err(|error| Failure::failed(error.to_string()))?;
+    signals.received().await;
+    tracing::info!("stopping; a second signal stops at once");
+    tokio::select! {
+        () = plane.shutdown() => Ok(()),
+        () = signals.received() => Err(Failure::failed("stopped at once")),
+    }
+}

@@ -1,0 +1,114 @@
+//! `countersign data-plane`
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::Args;
+use countersign_data_plane::Config;
+
+use crate::args::Globals;
+use crate::failure::Failure;
+use crate::logging::LogArgs;
+use crate::signals::StopSignals;
+
+/// The most characters of a node's name that the machine's name may take.
+const HOST_CHARACTERS_MAX: usize = 100;
+
+/// Run a data-plane node: a reverse proxy that signs
+///
+/// It gets what it signs with from the control plane, goes on with what it has when the control
+/// plane is away, and is ready after its first complete snapshot.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  countersign data-plane --control-plane http://10.0.0.1:7400
+  countersign data-plane --control-plane http://10.0.0.1:7400 --environment RELEASE \\
+      --environment STAGING --proxy-listen 0.0.0.0:8080 --workers 4")]
+pub(crate) struct DataPlaneArgs {
+    /// An environment to serve, by name or id; repeat for several. The first one is that of
+    /// requests without `X-Stage`
+    #[arg(long, alias = "env", value_name = "ENV", env = "COUNTERSIGN_ENVIRONMENT")]
+    #[arg(hide_env_values = true, value_delimiter = ',', default_value = "RELEASE")]
+    environment: Vec<String>,
+
+    /// Where requests come in
+    #[arg(long, value_name = "ADDRESS", env = "COUNTERSIGN_PROXY_LISTEN", hide_env_values = true)]
+    #[arg(default_value = "127.0.0.1:8080")]
+    proxy_listen: SocketAddr,
+
+    /// Where /live, /ready and /metrics are served
+    #[arg(long, value_name = "ADDRESS", env = "COUNTERSIGN_STATUS_LISTEN", hide_env_values = true)]
+    #[arg(default_value = "127.0.0.1:8081")]
+    status_listen: SocketAddr,
+
+    /// The name under which it presents itself; left out: this machine's name and the proxy's port
+    #[arg(long, value_name = "NAME", env = "COUNTERSIGN_NODE", hide_env_values = true)]
+    node: Option<String>,
+
+    /// How many threads take requests; left out: one per core
+    #[arg(long, value_name = "N", env = "COUNTERSIGN_WORKERS", hide_env_values = true)]
+    workers: Option<usize>,
+
+    /// The largest body that is read in order to sign it
+    #[arg(long, value_name = "BYTES", env = "COUNTERSIGN_BODY_BYTES_MAX", hide_env_values = true)]
+    #[arg(default_value_t = Config::default().body_bytes_max)]
+    body_bytes_max: usize,
+
+    /// The most bytes of bodies that all requests together hold in memory
+    #[arg(long, value_name = "BYTES", env = "COUNTERSIGN_BUFFERED_BYTES_MAX")]
+    #[arg(hide_env_values = true, default_value_t = Config::default().buffered_bytes_max)]
+    buffered_bytes_max: usize,
+
+    /// How long a stop waits for requests that are under way
+    #[arg(long, value_name = "SECONDS", env = "COUNTERSIGN_DRAIN_SECONDS", hide_env_values = true)]
+    #[arg(default_value_t = Config::default().drain_timeout.as_secs())]
+    drain_seconds: u64,
+
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+pub(super) async fn run(args: DataPlaneArgs, globals: &Globals) -> Result<(), Failure> {
+    args.log.begin("info")?;
+    let mut signals = StopSignals::catch()?;
+    let defaults = Config::default();
+    let config = Config {
+        control_plane: globals.control_plane.clone(),
+        node: args.node.unwrap_or_else(|| node_name(args.proxy_listen)),
+        environments: args.environment,
+        proxy_listen: args.proxy_listen,
+        status_listen: Some(args.status_listen),
+        workers: args.workers.unwrap_or(defaults.workers),
+        body_bytes_max: args.body_bytes_max,
+        buffered_bytes_max: args.buffered_bytes_max,
+        drain_timeout: Duration::from_secs(args.drain_seconds),
+    };
+    let node = countersign_data_plane::start(config).await.map_err(failure)?;
+    signals.received().await;
+    tracing::info!("stopping; a second signal stops at once");
+    tokio::select! {
+        () = node.shutdown() => Ok(()),
+        () = signals.received() => Err(Failure::failed("stopped at once")),
+    }
+}
+
+pub(super) fn failure(error: countersign_data_plane::RunError) -> Failure {
+    use countersign_data_plane::RunError;
+    match error {
+        RunError::Config(invalid) => Failure::usage(invalid.to_string()),
+        error => Failure::failed(error.to_string()),
+    }
+}
+
+/// Two nodes on one machine have different ports, so different names.
+fn node_name(proxy: SocketAddr) -> String {
+    let system = rustix::system::uname();
+    let host: String = system
+        .nodename()
+        .to_string_lossy()
+        .chars()
+        .filter(char::is_ascii_graphic)
+        .take(HOST_CHARACTERS_MAX)
+        .collect();
+    format!("{host}:{}", proxy.port())
+}
