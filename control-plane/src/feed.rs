@@ -57,6 +57,8 @@ impl Digests {
 struct Ring {
     entries: VecDeque<Arc<FeedEntry>>,
     bytes: usize,
+    /// The revision of the newest entry that was ever pushed.
+    newest: u64,
 }
 
 /// The shared ring. Written by the engine alone.
@@ -72,7 +74,8 @@ impl Feed {
         let ring = self.ring.read().unwrap_or_else(PoisonError::into_inner);
         let first = ring.entries.partition_point(|entry| entry.head.revision <= revision);
         match ring.entries.get(first) {
-            None => Some(vec![]),
+            // An entry larger than the whole ring leaves it as it comes.
+            None => (ring.newest <= revision).then(Vec::new),
             Some(entry) if entry.after > revision => None,
             Some(_) => Some(ring.entries.range(first..).take(most).cloned().collect()),
         }
@@ -89,6 +92,7 @@ impl Feed {
     fn push(&self, entry: FeedEntry) {
         let mut ring = self.ring.write().unwrap_or_else(PoisonError::into_inner);
         ring.bytes += entry.bytes();
+        ring.newest = entry.head.revision;
         ring.entries.push_back(Arc::new(entry));
         while ring.entries.len() > FEED_ENTRIES_MAX || ring.bytes > FEED_BYTES_MAX {
             let Some(oldest) = ring.entries.pop_front() else { break };
@@ -224,4 +228,53 @@ fn term_of(
     bytes: &[u8],
 ) -> countersign_shared::digest::Term {
     term(environment, name.kind() as u8, name.id(), bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use countersign_shared::id::LogId;
+
+    use super::*;
+
+    fn entry(after: u64, revision: u64, bytes: usize) -> FeedEntry {
+        let head = Head { revision, ..Head::genesis(LogId::from_bytes([1; 16])) };
+        let changes =
+            BTreeMap::from([(EnvironmentId::from_bytes([1; 16]), Bytes::from(vec![0; bytes]))]);
+        FeedEntry { after, head, changes, digests: Arc::default() }
+    }
+
+    fn revisions(feed: &Feed, since: u64) -> Option<Vec<u64>> {
+        Some(feed.since(since, 10)?.iter().map(|entry| entry.head.revision).collect())
+    }
+
+    #[test]
+    fn a_cursor_gets_what_came_after_it() {
+        let feed = Feed::default();
+        assert_eq!(revisions(&feed, 0), Some(vec![]));
+        feed.push(entry(4, 6, 1));
+        feed.push(entry(6, 7, 1));
+        assert_eq!(revisions(&feed, 4), Some(vec![6, 7]));
+        assert_eq!(revisions(&feed, 6), Some(vec![7]));
+        assert_eq!(revisions(&feed, 7), Some(vec![]));
+    }
+
+    #[test]
+    fn a_cursor_before_the_ring_gets_a_snapshot() {
+        let feed = Feed::default();
+        feed.push(entry(4, 6, 1));
+        assert_eq!(revisions(&feed, 3), None);
+        for revision in 6..6 + FEED_ENTRIES_MAX as u64 {
+            feed.push(entry(revision, revision + 1, 1));
+        }
+        assert_eq!(revisions(&feed, 4), None);
+        assert_eq!(feed.since(6, 10).map(|entries| entries.len()), Some(10));
+    }
+
+    #[test]
+    fn so_does_one_that_missed_more_than_the_ring_holds() {
+        let feed = Feed::default();
+        feed.push(entry(0, 1, FEED_BYTES_MAX + 1));
+        assert_eq!(revisions(&feed, 0), None);
+        assert_eq!(revisions(&feed, 1), Some(vec![]));
+    }
 }
