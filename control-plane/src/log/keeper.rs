@@ -19,7 +19,7 @@ const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
 /// A segment is sealed when this many records wait for it,
 const SEGMENT_RECORDS: u64 = 4096;
 /// or when fewer have waited for so long.
-const SEAL_AFTER: Duration = Duration::from_secs(600);
+const SEAL_AFTER: Duration = Duration::from_mins(10);
 /// A segment ends with the frame with which it reaches this length.
 const SEGMENT_BYTES_MAX: usize = 8 * 1024 * 1024;
 

@@ -188,6 +188,7 @@ fn rolled_back(log_revision: u64, anchor: &Path, anchor_revision: u64) -> String
 
 /// How durable an append is when it returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::manual_non_exhaustive, reason = "the hidden variant is used, by tests")]
 pub enum Durability {
     /// As the log promises.
     #[default]
