@@ -3,9 +3,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use countersign_shared::key::SignatureKeyType;
+use countersign_shared::key::{KeyText, SECRET_MARKS, SignatureKeyType};
 use countersign_shared::secret::Secret;
-use countersign_shared::text::{KeyText, SECRET_MARKS};
 
 /// Milliseconds since 1970 (UTC).
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
@@ -56,8 +55,7 @@ fn random<const N: usize>() -> [u8; N] {
 
 #[cfg(test)]
 mod tests {
-    use countersign_shared::key::SignatureKeyType;
-    use countersign_shared::text::{KeyText, check_secret};
+    use countersign_shared::key::{KeyText, SignatureKeyType, check_secret};
 
     #[test]
     fn what_is_generated_is_what_is_taken() {

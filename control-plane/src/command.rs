@@ -9,11 +9,9 @@ use countersign_shared::api::{
 };
 use countersign_shared::event::{Origin, Record};
 use countersign_shared::id::{ApiId, EnvironmentId, GroupId, KeyId, LogId};
-use countersign_shared::key::{SealedSecret, SignatureKeyType};
+use countersign_shared::key::{KeyText, SealedSecret, SignatureKeyType};
 use countersign_shared::signing::target::QueryMode;
-use countersign_shared::text::{
-    ApiName, Domain, EnvironmentName, GroupName, KeyName, KeyText, Remark,
-};
+use countersign_shared::text::{ApiName, Domain, EnvironmentName, GroupName, KeyName, Remark};
 
 use crate::keystore::WrappedKey;
 

@@ -9,7 +9,8 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use countersign_proto::convert::record_to_proto;
 use countersign_shared::event::Record;
-use countersign_shared::state::{Stamp, State};
+use countersign_shared::stamp::Stamp;
+use countersign_shared::state::State;
 use prost::Message;
 use tokio::sync::{mpsc, oneshot, watch};
 

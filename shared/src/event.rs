@@ -5,11 +5,9 @@ use std::sync::Arc;
 
 use crate::api::ApiDefinition;
 use crate::id::{ApiId, EnvironmentId, GroupId, KeyId, LogId};
-use crate::key::{SecretVersion, SignatureKeyType};
-use crate::state::Stamp;
-use crate::text::{
-    Actor, ApiName, Domain, EnvironmentName, GroupName, KeyName, KeyText, Remark, RequestId,
-};
+use crate::key::{KeyText, SecretVersion, SignatureKeyType};
+use crate::stamp::Stamp;
+use crate::text::{Actor, ApiName, Domain, EnvironmentName, GroupName, KeyName, Remark, RequestId};
 
 /// One entry of the log: an event, and who caused it, when and from where.
 #[derive(Debug, Clone, PartialEq, Eq)]

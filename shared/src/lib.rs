@@ -9,5 +9,6 @@ pub mod id;
 pub mod key;
 pub mod secret;
 pub mod signing;
+pub mod stamp;
 pub mod state;
 pub mod text;

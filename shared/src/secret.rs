@@ -26,9 +26,9 @@ impl Secret {
         let digest = Sha256::new_with_prefix(b"countersign secret fingerprint v1\0")
             .chain_update(self.0.as_bytes())
             .finalize();
-        let digest: [u8; 32] = digest.into();
-        let [a, b, c, d, e, f, ..] = digest;
-        Fingerprint([a, b, c, d, e, f])
+        let mut first = [0; 6];
+        first.iter_mut().zip(digest).for_each(|(byte, hashed)| *byte = hashed);
+        Fingerprint(first)
     }
 }
 

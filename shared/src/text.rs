@@ -4,8 +4,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::key::SignatureKeyType;
-
 /// Why a text was not taken, as a sentence that says what would be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -91,67 +89,6 @@ texts! {
     Actor: |text| visible(text, 128);
 }
 
-/// The key of a signature key: what the backend knows the secret by.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct KeyText(Arc<str>);
-
-impl KeyText {
-    /// HMAC: 8–32 of letters, digits, `_` `-`, first a letter or digit. Basic: 4–32, first a letter.
-    pub fn parse(key_type: SignatureKeyType, text: &str) -> Result<Self, InvalidText> {
-        let of_key = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-        match key_type {
-            SignatureKeyType::Hmac => {
-                let rule = "8–32 of letters, digits, `_` and `-`, first a letter or digit";
-                length(text, 8, 32, rule)?;
-                first(text, |c| c.is_ascii_alphanumeric(), rule)?;
-                every(text, of_key, rule)?;
-            }
-            SignatureKeyType::Basic => {
-                let rule = "4–32 of letters, digits, `_` and `-`, first a letter";
-                length(text, 4, 32, rule)?;
-                first(text, |c| c.is_ascii_alphabetic(), rule)?;
-                every(text, of_key, rule)?;
-            }
-        }
-        Ok(Self(Arc::from(text)))
-    }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for KeyText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for KeyText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", &*self.0)
-    }
-}
-
-/// The characters of a secret besides letters and digits.
-pub const SECRET_MARKS: &str = "_-!@#$%";
-
-/// HMAC: 16–64, Basic: 8–64 of letters, digits, `_` `-` `!` `@` `#` `$` `%`, first a letter or digit.
-/// The error never repeats the secret.
-pub fn check_secret(key_type: SignatureKeyType, secret: &str) -> Result<(), InvalidText> {
-    let (least, rule) = match key_type {
-        SignatureKeyType::Hmac => {
-            (16, "16–64 of letters, digits and _-!@#$%, first a letter or digit")
-        }
-        SignatureKeyType::Basic => {
-            (8, "8–64 of letters, digits and _-!@#$%, first a letter or digit")
-        }
-    };
-    length(secret, least, 64, rule)?;
-    first(secret, |c| c.is_ascii_alphanumeric(), rule)?;
-    every(secret, |c| c.is_ascii_alphanumeric() || SECRET_MARKS.contains(c), rule)
-}
-
 fn long_name(text: &str) -> Result<(), InvalidText> {
     let rule = "3–255 characters: first a letter or digit, then letters, digits, space or -_.:()";
     let plain = |c: char| is_letter(c) || c.is_ascii_digit();
@@ -178,15 +115,23 @@ fn is_letter(c: char) -> bool {
             | '\u{20000}'..='\u{323AF}')
 }
 
-fn length(text: &str, least: usize, most: usize, rule: &str) -> Result<(), InvalidText> {
+pub(crate) fn length(text: &str, least: usize, most: usize, rule: &str) -> Result<(), InvalidText> {
     if (least..=most).contains(&text.chars().count()) { Ok(()) } else { invalid(rule) }
 }
 
-fn first(text: &str, allowed: impl Fn(char) -> bool, rule: &str) -> Result<(), InvalidText> {
+pub(crate) fn first(
+    text: &str,
+    allowed: impl Fn(char) -> bool,
+    rule: &str,
+) -> Result<(), InvalidText> {
     if text.chars().next().is_some_and(allowed) { Ok(()) } else { invalid(rule) }
 }
 
-fn every(text: &str, allowed: impl Fn(char) -> bool, rule: &str) -> Result<(), InvalidText> {
+pub(crate) fn every(
+    text: &str,
+    allowed: impl Fn(char) -> bool,
+    rule: &str,
+) -> Result<(), InvalidText> {
     if text.chars().all(allowed) { Ok(()) } else { invalid(rule) }
 }
 
@@ -211,24 +156,6 @@ mod tests {
         for bad in ["a/b/c", " abc", "abc ", "ab", &"x".repeat(256)] {
             assert!(ApiName::parse(bad).is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn keys_and_secrets_follow_their_type() {
-        use SignatureKeyType::{Basic, Hmac};
-        assert!(KeyText::parse(Hmac, "12345678").is_ok());
-        assert!(KeyText::parse(Hmac, "1234567").is_err());
-        assert!(KeyText::parse(Hmac, "-2345678").is_err());
-        assert!(KeyText::parse(Basic, "user").is_ok());
-        assert!(KeyText::parse(Basic, "1user").is_err());
-        assert!(KeyText::parse(Basic, &"u".repeat(33)).is_err());
-        assert!(check_secret(Hmac, "signature_secret1").is_ok());
-        assert!(check_secret(Hmac, "fifteen_charact").is_err());
-        assert!(check_secret(Basic, "eight_ch").is_ok());
-        assert!(check_secret(Basic, "!ight_ch").is_err());
-        assert!(check_secret(Basic, "with space").is_err());
-        let error = check_secret(Basic, "with space").unwrap_err().to_string();
-        assert!(!error.contains("with space"));
     }
 
     #[test]

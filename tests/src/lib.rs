@@ -35,6 +35,6 @@ pub use management::Management;
 pub use node::{node, node_with};
 pub use patience::{PATIENCE, eventually, soon};
 pub use plane::Plane;
-pub use process::Process;
+pub use process::{Process, built};
 pub use processes::{ControlPlaneProcess, NodeProcess};
 pub use refused::{Refused, refused};

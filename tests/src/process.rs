@@ -77,15 +77,20 @@ impl Drop for Process {
     }
 }
 
-/// The binary, beside the directory of the test that runs.
 pub(crate) fn countersign() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let directory = test.parent().and_then(Path::parent).expect("target/PROFILE/deps/TEST");
-    let binary = directory.join(format!("countersign{}", std::env::consts::EXE_SUFFIX));
-    assert!(
-        binary.is_file(),
-        "{} is not there: build it with `cargo build -p countersign` (`--release` for release tests)",
-        binary.display()
-    );
-    binary
+    built("countersign", "-p countersign")
+}
+
+/// A binary of the workspace, of the same profile as the test or measurement that runs: beside
+/// it, or, where that is in `deps/`, in the directory above. `what` builds it.
+pub fn built(name: &str, what: &str) -> PathBuf {
+    let running = std::env::current_exe().unwrap();
+    let name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+    let mut places = running.ancestors().skip(1).take(2).map(|directory| directory.join(&name));
+    places.find(|place| place.is_file()).unwrap_or_else(|| {
+        panic!(
+            "{name} is not built: build it with `cargo build {what}` (and `--release` where this \
+             is a release build)"
+        )
+    })
 }

@@ -7,9 +7,9 @@ use countersign_proto::v1;
 use countersign_proto::v1::signature_keys_server::SignatureKeys;
 use countersign_shared::event::Event;
 use countersign_shared::id::{KeyId, SecretId};
-use countersign_shared::key::{SealedSecret, SignatureKeyType};
+use countersign_shared::key::{KeyText, SealedSecret, SignatureKeyType, check_secret};
 use countersign_shared::secret::Secret;
-use countersign_shared::text::{KeyName, KeyText, check_secret};
+use countersign_shared::text::KeyName;
 use tonic::{Request, Response, Status};
 
 use super::page::{Page, contains};

@@ -2,9 +2,9 @@
 
 use countersign_shared::event::Event;
 use countersign_shared::id::KeyId;
-use countersign_shared::key::{SealedSecret, SecretVersion, SignatureKeyType};
+use countersign_shared::key::{KeyText, SealedSecret, SecretVersion, SignatureKeyType};
 use countersign_shared::state::State;
-use countersign_shared::text::{KeyName, KeyText};
+use countersign_shared::text::KeyName;
 
 use super::resolve::not_found;
 use super::{Limits, find_key, within_quota};

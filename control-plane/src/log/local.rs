@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use countersign_shared::id::LogId;
 
-use super::checkpoint::CheckpointKey;
+use super::checkpoint::{CheckpointError, CheckpointKey};
 use super::disk::{self, DiskError};
 use super::frame;
 use super::keeper::{Keeper, Kept};
@@ -142,16 +142,19 @@ impl FreeSpace {
 /// that a checkpoint which is missing later is noticed.
 fn read_checkpoint(dir: &DataDir, key: &CheckpointKey) -> Result<Head, OpenError> {
     let file = dir.checkpoint_path();
-    let corrupt = |what: String| OpenError::Corrupt { file: dir.checkpoint_path(), what };
     let Some(bytes) = disk::read_if_there(&file)? else {
         if dir.sled_path().exists() {
-            return Err(corrupt("it is missing, while `sled` is there".into()));
+            let what = "it is missing, while `sled` is there".into();
+            return Err(OpenError::Corrupt { file, what });
         }
         let genesis = Head::genesis(dir.log_id());
         disk::replace(&file, key.sign(genesis).as_bytes())?;
         return Ok(genesis);
     };
-    key.verify(&String::from_utf8_lossy(&bytes)).map_err(|error| corrupt(error.to_string()))
+    key.verify(&String::from_utf8_lossy(&bytes)).map_err(|error| match error {
+        CheckpointError::Foreign => OpenError::Foreign { file, log_id: dir.log_id() },
+        error => OpenError::Corrupt { file, what: error.to_string() },
+    })
 }
 
 fn abort() {
@@ -160,4 +163,26 @@ fn abort() {
         "a commit does not come back: ending the process; the next start reads what is on disk"
     );
     process::abort();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_opening_writes_under_an_epoch_of_its_own() {
+        let directory = tempfile::tempdir().unwrap();
+        for epoch in 1..=3 {
+            let dir = DataDir::open(directory.path(), LogId::from_bytes([1; 16])).unwrap();
+            let master = MasterKey::from_bytes([3; 32]);
+            let mut log = LocalLog::open(dir, &master, Durability::Full).unwrap();
+            // The second opening writes nothing, and counts all the same.
+            if epoch != 2 {
+                let head = log.head();
+                log.append(head.revision, &[b"record".to_vec()]).unwrap();
+                let (_, frame) = log.stored.frames_after(head.revision).next().unwrap().unwrap();
+                assert_eq!(frame.writer_epoch, epoch);
+            }
+        }
+    }
 }

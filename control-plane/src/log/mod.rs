@@ -153,10 +153,10 @@ pub enum OpenError {
     )]
     Locked { directory: PathBuf, pid: String },
     #[error(
-        "the log in {} is not the log {log_id}, which the file `identity` beside it names: \
-         put back the right one of the two", directory.display()
+        "{} is not of the log {log_id}, which `identity` in the data directory names: put back \
+         the files of one log", file.display()
     )]
-    Foreign { directory: PathBuf, log_id: LogId },
+    Foreign { file: PathBuf, log_id: LogId },
     #[error("{} is damaged: {what}. {RESTORE}", file.display())]
     Corrupt { file: PathBuf, what: String },
     #[error("LOG_ROLLED_BACK: {}. {RESTORE}", rolled_back(*log_revision, anchor, *anchor_revision))]

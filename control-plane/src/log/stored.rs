@@ -102,8 +102,7 @@ impl Stored {
 
     fn out_of_place(&self, frame: &Frame, head: Head) -> OpenError {
         if head.revision == 0 && frame.before.revision == 0 {
-            let directory = self.dir.sled_path();
-            return OpenError::Foreign { directory, log_id: self.dir.log_id() };
+            return OpenError::Foreign { file: self.dir.sled_path(), log_id: self.dir.log_id() };
         }
         self.corrupt(&format!(
             "after revision {} comes the frame from revision {}, which does not follow it",

@@ -2,8 +2,8 @@ use countersign_control_plane::command::Command;
 use countersign_control_plane::rejection::Rejection;
 use countersign_shared::event::Event;
 use countersign_shared::id::KeyId;
-use countersign_shared::key::{SecretVersion, SignatureKeyType};
-use countersign_shared::text::{KeyName, KeyText};
+use countersign_shared::key::{KeyText, SecretVersion, SignatureKeyType};
+use countersign_shared::text::KeyName;
 
 use crate::scenario::{Scenario, bytes, create_key, reference, secret};
 

@@ -10,12 +10,13 @@ use countersign_shared::api::{
 };
 use countersign_shared::event::{Event, Origin, Record};
 use countersign_shared::id::{ApiId, EnvironmentId, GroupId, KeyId, LogId, SecretId};
-use countersign_shared::key::{SealedSecret, SignatureKeyType};
+use countersign_shared::key::{KeyText, SealedSecret, SignatureKeyType};
 use countersign_shared::secret::Secret;
 use countersign_shared::signing::target::QueryMode;
-use countersign_shared::state::{Stamp, State};
+use countersign_shared::stamp::Stamp;
+use countersign_shared::state::State;
 use countersign_shared::text::{
-    Actor, ApiName, Domain, EnvironmentName, GroupName, KeyName, KeyText, Remark,
+    Actor, ApiName, Domain, EnvironmentName, GroupName, KeyName, Remark,
 };
 
 pub(crate) const RELEASE: EnvironmentId = EnvironmentId::from_bytes(bytes(1));

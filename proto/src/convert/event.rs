@@ -7,12 +7,12 @@ use countersign_shared::event::{
     ApiFields, EnvironmentFields, Event, GroupFields, Origin, Record, RequestMark,
 };
 use countersign_shared::id::InvalidId;
-use countersign_shared::key::{SealedSecret, SecretVersion};
+use countersign_shared::key::{KeyText, SealedSecret, SecretVersion};
 use countersign_shared::secret::Fingerprint;
-use countersign_shared::state::Stamp;
+use countersign_shared::stamp::Stamp;
+
 use countersign_shared::text::{
-    Actor, ApiName, Domain, EnvironmentName, GroupName, InvalidText, KeyName, KeyText, Remark,
-    RequestId,
+    Actor, ApiName, Domain, EnvironmentName, GroupName, InvalidText, KeyName, Remark, RequestId,
 };
 
 use super::{

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use countersign_shared::event::RequestMark;
-use countersign_shared::key::SignatureKey;
-use countersign_shared::state::{Publication, Restore, Stamp, State};
-use countersign_shared::text::{KeyName, KeyText, RequestId};
+use countersign_shared::key::{KeyText, SignatureKey};
+use countersign_shared::stamp::Stamp;
+use countersign_shared::state::{Publication, Restore, State};
+use countersign_shared::text::{KeyName, RequestId};
 
 use super::event::{
     api, definition, environment, group, id, secret_from_proto, secret_to_proto, text,

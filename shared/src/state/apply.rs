@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
-use super::{Api, Binding, Environment, Group, Place, Publication, Stamp, State};
+use super::{Api, Binding, Environment, Group, Place, Publication, State};
 use crate::event::{ApiFields, EnvironmentFields, Event, GroupFields, Record};
 use crate::id::{ApiId, EnvironmentId, GroupId, KeyId};
 use crate::key::SignatureKey;
+use crate::stamp::Stamp;
 
 impl State {
     /// Makes the state what it is after the record, which is the next one of its log.

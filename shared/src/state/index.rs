@@ -8,8 +8,8 @@ use super::{Api, Group, Place};
 use crate::api::RouteShape;
 use crate::event::EnvironmentFields;
 use crate::id::{ApiId, EnvironmentId, GroupId, KeyId};
-use crate::key::SignatureKey;
-use crate::text::{ApiName, Domain, EnvironmentName, GroupName, KeyName, KeyText};
+use crate::key::{KeyText, SignatureKey};
+use crate::text::{ApiName, Domain, EnvironmentName, GroupName, KeyName};
 
 /// On which hosts an API answers: on those of its group, or, where the group has none, on any.
 pub type Hosts = Option<GroupId>;

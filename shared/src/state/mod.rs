@@ -15,17 +15,11 @@ use crate::api::ApiDefinition;
 use crate::event::{ApiFields, EnvironmentFields, GroupFields};
 use crate::id::{ApiId, EnvironmentId, GroupId, KeyId, LogId};
 use crate::key::SignatureKey;
+use crate::stamp::Stamp;
 
 pub use index::{Hosts, Index};
 pub use requests::{REQUESTS_REMEMBERED_MAX, RememberedRequest, RequestWindow};
 pub use restore::Restore;
-
-/// When something happened: the log's revision and milliseconds since 1970 (UTC).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, PartialOrd, Ord)]
-pub struct Stamp {
-    pub revision: u64,
-    pub time_ms: i64,
-}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Environment {

@@ -1,9 +1,10 @@
 //! A state out of a stored snapshot: the same insertions as `apply`, without events.
 
-use super::{Place, Publication, Stamp, State};
+use super::{Place, Publication, State};
 use crate::event::{ApiFields, EnvironmentFields, GroupFields, RequestMark};
 use crate::id::{KeyId, LogId};
 use crate::key::SignatureKey;
+use crate::stamp::Stamp;
 
 /// Builds a state piece by piece. Groups go before APIs, APIs before publications.
 #[derive(Debug, Default)]

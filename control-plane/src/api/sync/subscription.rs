@@ -1,7 +1,5 @@
-//! The nodes' stream. One task per stream reads the shared feed with a cursor of its own: a slow
-//! node is merely behind, and one that has fallen out of the ring gets a snapshot.
+//! One stream, from welcome to end: a cursor in the shared feed, and what the node says of it.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,162 +7,40 @@ use countersign_proto::convert::InvalidField;
 use countersign_proto::v1;
 use countersign_proto::v1::subscribe_request::Message as FromNode;
 use countersign_proto::v1::subscribe_response::Message as ToNode;
-use countersign_proto::v1::sync_server::Sync;
-use countersign_shared::id::{EnvironmentId, LogId};
-use countersign_shared::text::Actor;
-use futures_util::{Stream, StreamExt};
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, timeout, timeout_at};
-use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Code, Request, Response, Status, Streaming};
+use countersign_shared::id::EnvironmentId;
+use futures_util::StreamExt;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
+use tonic::{Code, Status, Streaming};
 
-use super::{Api, status, stopped};
+use super::hello::Hello;
+use super::{PROTOCOL_VERSION, Sender};
+use crate::api::{Api, status, stopped};
 use crate::clock;
-use crate::decide::find_environment;
 use crate::feed::{FeedEntry, snapshot_chunks};
-use crate::nodes::{NodeStatus, Refusal, Registration};
+use crate::nodes::{Refusal, Registration};
 
-/// This protocol's version.
-const PROTOCOL_VERSION: u32 = 1;
-/// How long a new stream may take to say hello.
-const HELLO_WAIT: Duration = Duration::from_secs(10);
-/// Messages that wait for a slow node in its stream; the rest waits in the feed.
-const STREAM_QUEUE_MAX: usize = 8;
 /// Entries of the feed taken at a time.
 const ENTRIES_AT_ONCE_MAX: usize = 256;
 
-type Sender = mpsc::Sender<Result<v1::SubscribeResponse, Status>>;
-
-#[tonic::async_trait]
-impl Sync for Api {
-    type SubscribeStream =
-        Pin<Box<dyn Stream<Item = Result<v1::SubscribeResponse, Status>> + Send>>;
-
-    async fn subscribe(
-        &self,
-        request: Request<Streaming<v1::SubscribeRequest>>,
-    ) -> Result<Response<Self::SubscribeStream>, Status> {
-        let address = request.remote_addr().map(|address| address.to_string()).unwrap_or_default();
-        let mut from_node = request.into_inner();
-        let hello = match timeout(HELLO_WAIT, from_node.message()).await {
-            Ok(Ok(Some(v1::SubscribeRequest { message: Some(FromNode::Hello(hello)) }))) => hello,
-            Ok(Err(status)) => return Err(status),
-            Ok(Ok(_)) | Err(_) => {
-                let rule = "a stream begins with Hello, within 10 s";
-                return Err(status::invalid(vec![InvalidField::new("hello", rule)]));
-            }
-        };
-        let node = Hello::parse(self, &hello)?;
-        let (sender, receiver) = mpsc::channel(STREAM_QUEUE_MAX);
-        let now_ms = clock::now_ms();
-        let (registration, replaced) = self.nodes.connect(
-            &hello.node,
-            NodeStatus {
-                instance: hello.instance.clone(),
-                version: hello.version.clone(),
-                environments: node.environments.clone(),
-                address,
-                connected: true,
-                connected_at_ms: now_ms,
-                last_contact_ms: now_ms,
-                ..NodeStatus::default()
-            },
-        );
-        let subscription = Subscription {
-            api: self.clone(),
-            node,
-            registration,
-            sender,
-            sent: 0,
-            entries: 0,
-            healed: None,
-        };
-        tokio::spawn(subscription.run(hello, from_node, replaced));
-        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
-    }
-}
-
-/// What a node has said of itself, parsed.
-struct Hello {
-    environments: Vec<EnvironmentId>,
-    /// The revision it can resume from: of this log, and with our hash.
-    resume: Option<u64>,
-}
-
-impl Hello {
-    fn parse(api: &Api, hello: &v1::Hello) -> Result<Self, Status> {
-        let mut bad = Vec::new();
-        for (field, text) in [("hello.node", &hello.node), ("hello.instance", &hello.instance)] {
-            if let Err(error) = Actor::parse(text) {
-                bad.push(InvalidField::new(field, error));
-            }
-        }
-        if hello.environments.is_empty() {
-            bad.push(InvalidField::new("hello.environments", "at least one"));
-        }
-        if !bad.is_empty() {
-            return Err(status::invalid(bad));
-        }
-        if hello.protocol_version < PROTOCOL_VERSION {
-            let message = format!(
-                "this control plane speaks version {PROTOCOL_VERSION} of the protocol, the node only up to {}: upgrade the node",
-                hello.protocol_version
-            );
-            return Err(status::status(Code::FailedPrecondition, "PROTOCOL_VERSION", message, []));
-        }
-        let view = api.engine.view();
-        let find = |text: &String| Ok(find_environment(&view.state, text)?.fields.id);
-        let environments: Result<_, _> = hello.environments.iter().map(find).collect();
-        let environments = environments.map_err(status::of_rejection)?;
-        Ok(Self { environments, resume: resume(api, hello)? })
-    }
-}
-
-/// Where the node goes on. A node that has seen more of this log than there is, or something else
-/// than there is, proves that the log was rolled back or rewritten: it is not served.
-fn resume(api: &Api, hello: &v1::Hello) -> Result<Option<u64>, Status> {
-    if hello.log_id.parse::<LogId>().ok() != Some(api.log_id) || hello.revision == 0 {
-        return Ok(None);
-    }
-    let ours =
-        api.history.reader.hash_at(hello.revision).map_err(|e| status::of_history(&e.into()))?;
-    if ours.is_some_and(|hash| hash.as_bytes().as_slice() == hello.hash) {
-        return Ok(Some(hello.revision));
-    }
-    let head = api.history.reader.head().revision;
-    let message = format!(
-        "node {} has seen revision {} of this log, which ends at {head} or differs there: the log was rolled back \
-         or rewritten. Restore the newer one, or start the node afresh if this is meant",
-        hello.node, hello.revision
-    );
-    tracing::error!(
-        node = hello.node,
-        revision = hello.revision,
-        head,
-        "LOG_ROLLED_BACK: a node has seen another history of this log"
-    );
-    let metadata = [("node_revision", hello.revision.to_string()), ("revision", head.to_string())];
-    Err(status::status(Code::FailedPrecondition, "LOG_ROLLED_BACK", message, metadata))
-}
-
-struct Subscription {
-    api: Api,
-    node: Hello,
-    registration: Registration,
-    sender: Sender,
+pub(super) struct Subscription {
+    pub(super) api: Api,
+    pub(super) node: Hello,
+    pub(super) registration: Registration,
+    pub(super) sender: Sender,
     /// The revision that the node has after all that was sent.
-    sent: u64,
+    pub(super) sent: u64,
     /// The cursor in the feed: the revision up to which entries were looked at.
-    entries: u64,
+    pub(super) entries: u64,
     /// When a table that differed was last sent anew.
-    healed: Option<Instant>,
+    pub(super) healed: Option<Instant>,
 }
 
 /// The stream has ended; there is nothing more to say on it.
 struct Gone;
 
 impl Subscription {
-    async fn run(
+    pub(super) async fn run(
         mut self,
         hello: v1::Hello,
         mut from_node: Streaming<v1::SubscribeRequest>,
