@@ -83,6 +83,11 @@ impl Backend {
         self.seen.lock().unwrap().clone()
     }
 
+    /// How many requests there were since the start or the last [`Backend::take`].
+    pub fn count(&self) -> usize {
+        self.seen.lock().unwrap().len()
+    }
+
     pub fn last(&self) -> Seen {
         self.seen.lock().unwrap().last().expect("the backend saw nothing").clone()
     }

@@ -1,0 +1,159 @@
+//! A secret is nowhere but in the node's memory and on the request it signs: not on the disk, not
+//! in a reply, not in a log, not in a metric. Searched for with canaries, in real processes.
+
+use std::path::Path;
+
+use countersign_proto::v1;
+use countersign_tests::{Backend, Cli, ControlPlaneProcess, Key, NodeProcess, get, soon};
+use data_encoding::{BASE64, HEXLOWER, HEXUPPER};
+
+use crate::gateway::{RELEASE, SHOP, api_of};
+
+const CANARY: Key = Key::hmac("canary", "canary-key-1", "Canary_7f3a-secret!one");
+const REPLACED: Key = Key { secret: "Canary_9c1e-secret!two", ..CANARY };
+const BASIC: Key = Key::basic("basic_canary", "basiccanary", "Canary_basic#55$x");
+
+#[tokio::test]
+async fn secrets_are_in_no_file_reply_log_or_metric() {
+    let directory = tempfile::tempdir().unwrap();
+    let (data_dir, nodes_dir) = (directory.path().join("data"), directory.path().join("nodes"));
+    std::fs::create_dir(&nodes_dir).unwrap();
+    let loud = ["--log-level", "trace"];
+    let mut plane = ControlPlaneProcess::start_with(&data_dir, &loud).await;
+    let mut node = NodeProcess::start_with(&plane.uri(), "node-1", &nodes_dir, &loud).await;
+    let (management, backend) = (plane.management(), Backend::start().await);
+    let cli = Cli::to(&plane.uri());
+    // Everything that anybody was told.
+    let mut told = Vec::new();
+
+    management.create_group(SHOP, &[]).await;
+    for (api, key) in [("orders", &CANARY), ("returns", &BASIC)] {
+        management.create_api(api_of(&backend, SHOP, api, &format!("/{api}"))).await;
+        management.publish(api, RELEASE).await;
+        let create = format!(
+            "key create {} --type {} --key {} --secret-stdin",
+            key.name,
+            type_of(key),
+            key.key
+        );
+        told.push(cli.json_with(&create, key.secret).to_string());
+        management.bind(key.name, api, RELEASE).await;
+    }
+    told.push(
+        cli.json_with("key replace-secret canary --secret-stdin", REPLACED.secret).to_string(),
+    );
+    let generated = cli.json("key create generated --type hmac");
+    let generated = generated["generated_secret"].as_str().unwrap().to_owned();
+    assert_eq!(generated.len(), 64, "shown once, in the reply that made it");
+
+    // Refusals repeat what was wrong, never the secret.
+    let short = "Canary_7";
+    for line in
+        ["key create other --type hmac --secret-stdin", "key replace-secret canary --secret-stdin"]
+    {
+        let said = cli.say_with(line, short);
+        assert_eq!(said.status, 1, "{}", said.stderr);
+        assert!(!said.stderr.contains(short) && !said.stdout.contains(short), "{}", said.stderr);
+    }
+
+    let revision = management.publish("orders", RELEASE).await;
+    node.wait_for(revision).await;
+    for (path, key) in [("/orders", &REPLACED), ("/returns", &BASIC)] {
+        assert_eq!(get(node.proxy_address, path).await.status, 200);
+        key.assert_signed(&backend.last());
+    }
+    for line in [
+        "key list",
+        "key get canary",
+        "key get generated",
+        "binding list",
+        "api list",
+        "env list",
+        "group list",
+        "node list",
+        "events list",
+        "publication list",
+    ] {
+        for format in ["table", "json", "yaml"] {
+            let said = cli.say(&format!("{line} -o {format}"));
+            assert_eq!(said.status, 0, "{line}: {}", said.stderr);
+            told.extend([said.stdout, said.stderr]);
+        }
+    }
+    let tail = v1::TailEventsRequest { revision_from: 1 };
+    let mut events = management.events().tail_events(tail).await.unwrap().into_inner();
+    for _ in 1..=revision {
+        let event = soon("an event", events.message()).await.unwrap().unwrap().event.unwrap();
+        if let Some(v1::event::Payload::SignatureKeyCreated(created)) = &event.payload {
+            assert!(created.secret.as_ref().unwrap().ciphertext.is_empty(), "not even sealed");
+        }
+        told.push(format!("{event:?}"));
+    }
+    drop(events);
+    for status in [plane.status_address, node.status_address] {
+        told.push(get(status, "/metrics").await.text().to_owned());
+    }
+
+    // Where a search must find something, so that it can be trusted where it must not.
+    let names = told.iter().filter(|text| text.contains(CANARY.name)).count();
+    assert!(names > 5, "the canary's name is told of: {names}");
+    assert!(files(&data_dir).iter().any(|(_, bytes)| contains(bytes, CANARY.key.as_bytes())));
+
+    assert!(plane.process.stop().await.success());
+    assert!(node.process.stop().await.success());
+    let logs = [plane.process.log(), node.process.log()];
+    assert!(logs.iter().all(|log| log.len() > 500), "{logs:?}");
+    told.extend(logs);
+    let everything = told.into_iter().map(|text| ("a reply or log".to_owned(), text.into_bytes()));
+    let everything: Vec<_> = everything.chain(files(directory.path())).collect();
+    for secret in [CANARY.secret, REPLACED.secret, BASIC.secret, &generated] {
+        for form in forms(secret) {
+            for (place, bytes) in &everything {
+                assert!(
+                    !contains(bytes, &form),
+                    "{} is in {place}",
+                    String::from_utf8_lossy(&form)
+                );
+            }
+        }
+    }
+}
+
+fn type_of(key: &Key) -> &'static str {
+    if key.key_type == v1::SignatureKeyType::Basic { "basic" } else { "hmac" }
+}
+
+/// A secret as it may be written, at any place in a base64 text.
+fn forms(secret: &str) -> Vec<Vec<u8>> {
+    let mut forms = vec![
+        secret.to_owned(),
+        HEXLOWER.encode(secret.as_bytes()),
+        HEXUPPER.encode(secret.as_bytes()),
+    ];
+    for before in 0..3 {
+        let text = BASE64.encode(&[&vec![0; before], secret.as_bytes()].concat());
+        // The first and last group of four also hold bits of what stands beside the secret.
+        forms.push(text[4..text.len() - 4].to_owned());
+    }
+    let digits = HEXUPPER.encode(secret.as_bytes()).into_bytes();
+    let escaped: Vec<u8> = digits.chunks(2).flat_map(|pair| [b"%", pair].concat()).collect();
+    forms.push(String::from_utf8(escaped).unwrap());
+    forms.into_iter().map(String::into_bytes).collect()
+}
+
+fn files(directory: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(self::files(&path));
+        } else {
+            files.push((path.display().to_string(), std::fs::read(&path).unwrap()));
+        }
+    }
+    files
+}
+
+fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
+    bytes.windows(wanted.len()).any(|window| window == wanted)
+}
