@@ -112,7 +112,8 @@ struct Numbers(u64);
 
 impl Numbers {
     fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % limit
     }
 }
@@ -156,13 +157,19 @@ fn files_of_another_log_are_refused() {
     let mixed = copy(&ours);
     replace_directory(&mixed.path().join("sled"), &theirs.path().join("sled"));
     let error = refused(mixed.path());
-    assert!(matches!(&error, OpenError::Foreign { file, log_id: LOG } if file.ends_with("sled")), "{error}");
+    assert!(
+        matches!(&error, OpenError::Foreign { file, log_id: LOG } if file.ends_with("sled")),
+        "{error}"
+    );
 
     for name in ["identity", "checkpoint"] {
         let mixed = copy(&ours);
         fs::copy(theirs.path().join(name), mixed.path().join(name)).unwrap();
         let error = refused(mixed.path());
-        assert!(matches!(&error, OpenError::Foreign { file, .. } if file.ends_with("checkpoint")), "{error}");
+        assert!(
+            matches!(&error, OpenError::Foreign { file, .. } if file.ends_with("checkpoint")),
+            "{error}"
+        );
     }
 }
 
@@ -332,14 +339,12 @@ fn segments_are_sealed_and_verified() {
     let segments = Segments::at(&directory.path().join("segments"), LOG);
     append(&mut log, SEGMENT_RECORDS - 10);
     append(&mut log, SEGMENT_RECORDS);
-    append(&mut log, 20);
+    append(&mut log, 50);
     wait_until("two segments are sealed", || segments.list().unwrap().len() == 2);
 
     let sealed = segments.list().unwrap();
-    let read: Vec<_> = sealed
-        .iter()
-        .flat_map(|segment| segments.read(segment).unwrap().records)
-        .collect();
+    let read: Vec<_> =
+        sealed.iter().flat_map(|segment| segments.read(segment).unwrap().records).collect();
     let end = segments.verify().unwrap();
     assert!(end.revision >= 2 * SEGMENT_RECORDS as u64);
     assert_eq!(read, log.reader().read(1, read.len()).unwrap());
@@ -361,7 +366,9 @@ fn a_damaged_segment_is_found(segments: &Segments, path: &Path) {
         let at = usize::try_from(numbers.below(good.len() as u64)).unwrap();
         bytes[at] ^= 1;
         fs::write(path, bytes).unwrap();
-        assert!(matches!(segments.verify(), Err(SegmentError::Corrupt { file, .. }) if file == path));
+        assert!(
+            matches!(segments.verify(), Err(SegmentError::Corrupt { file, .. }) if file == path)
+        );
     }
     fs::write(path, &good[..good.len() / 2]).unwrap();
     assert!(segments.verify().is_err());
