@@ -87,7 +87,7 @@ fn asked() -> Result<Option<Secret>, Failure> {
             .map_err(|error| Failure::failed(format!("the secret cannot be asked for: {error}")))
     };
     let secret = prompt("Secret (empty to have one generated): ")?;
-    if secret.expose().is_empty() {
+    if secret.is_empty() {
         return Ok(None);
     }
     if prompt("Secret once more: ")? == secret {

@@ -22,6 +22,11 @@ impl Secret {
         &self.0
     }
 
+    /// Whether there is none, which no signature key has.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub fn fingerprint(&self) -> Fingerprint {
         let digest = Sha256::new_with_prefix(b"countersign secret fingerprint v1\0")
             .chain_update(self.0.as_bytes())

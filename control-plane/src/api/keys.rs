@@ -186,7 +186,7 @@ impl GivenSecret {
         let (secret, confirm) =
             (std::mem::take(secret), Secret::new(std::mem::take(confirm_secret)));
         let secret = (!secret.is_empty()).then(|| Secret::new(secret));
-        let confirmed = confirm.expose().is_empty() || secret.as_ref() == Some(&confirm);
+        let confirmed = confirm.is_empty() || secret.as_ref() == Some(&confirm);
         Self { secret, confirmed }
     }
 

@@ -127,7 +127,7 @@ impl Resource {
                 let key_type =
                     key_type_from_proto("type", signer.r#type).map_err(|e| refused(&e.reason))?;
                 let secret = Secret::new(signer.secret);
-                if secret.expose().is_empty() {
+                if secret.is_empty() {
                     return Err(refused(&"the secret is empty"));
                 }
                 let signer =

@@ -1,0 +1,178 @@
+//! The house keeps its rules: what may be named where, how long a file may be, who sees secrets.
+//! Reads the sources as text, so that a change that breaks a rule fails before a review has to.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const CRATES: [&str; 5] = ["shared", "proto", "control-plane", "data-plane", "cli"];
+const FILE_LINES_MAX: usize = 400;
+
+/// Who may turn a secret into text, and why.
+const EXPOSERS: [(&str, &str); 10] = [
+    ("cli/src/cmd/key/create.rs", "sends it to the control plane"),
+    ("cli/src/cmd/key/replace_secret.rs", "sends it to the control plane"),
+    ("cli/src/demo.rs", "sends the demo's to the control plane"),
+    ("cli/src/demo/secret_file.rs", "the sample backend's own copy"),
+    ("control-plane/src/api/keys.rs", "checks it, and shows a generated one once"),
+    ("control-plane/src/keystore/envelope.rs", "seals it"),
+    ("control-plane/src/project.rs", "sends it to the nodes that sign with it"),
+    ("shared/src/secret.rs", "is it"),
+    ("shared/src/signing/basic.rs", "signs with it"),
+    ("shared/src/signing/hmac.rs", "signs with it"),
+];
+
+struct Source {
+    path: String,
+    text: String,
+}
+
+impl Source {
+    /// Without the tests at its end.
+    fn code(&self) -> &str {
+        self.text.split("#[cfg(test)]\nmod ").next().unwrap_or_default()
+    }
+
+    fn names(&self, word: &str) -> bool {
+        let code = self.code().lines().filter(|line| !line.trim_start().starts_with("//"));
+        code.map(|line| line.split("//").next().unwrap_or_default()).any(|line| line.contains(word))
+    }
+}
+
+#[test]
+fn secrets_are_exposed_only_where_the_list_says() {
+    let found: Vec<String> = sources("src")
+        .into_iter()
+        .filter(|source| source.names(".expose()") || source.names("fn expose("))
+        .map(|source| source.path)
+        .collect();
+    let listed: Vec<&str> = EXPOSERS.iter().map(|(path, _)| *path).collect();
+    assert_eq!(found, listed, "change the list only with a reason");
+}
+
+#[test]
+fn each_library_is_named_in_its_room_only() {
+    let rooms = [
+        ("sled::Db", vec!["control-plane/src/log/sled.rs"]),
+        ("sled::Config", vec!["control-plane/src/log/sled.rs"]),
+        (
+            "tonic::",
+            vec![
+                "control-plane/src/api/",
+                "data-plane/src/sync",
+                "cli/src/client",
+                "proto/src/lib.rs",
+            ],
+        ),
+        ("hyper::", vec!["data-plane/src/proxy/"]),
+        ("hyper_util::", vec!["data-plane/src/proxy/"]),
+        (
+            "SystemTime::now",
+            vec!["control-plane/src/clock.rs", "data-plane/src/clock.rs", "cli/src/clock.rs"],
+        ),
+        (
+            "getrandom::",
+            vec!["control-plane/src/clock.rs", "data-plane/src/clock.rs", "cli/src/clock.rs"],
+        ),
+        ("aws_lc_rs", vec!["control-plane/src/keystore/", "control-plane/src/log/checkpoint.rs"]),
+    ];
+    for source in sources("src") {
+        for (name, rooms) in &rooms {
+            let at_home = rooms.iter().any(|room| source.path.starts_with(room));
+            assert!(
+                at_home || !source.names(name),
+                "{} names {name}, which belongs to {rooms:?}",
+                source.path
+            );
+        }
+    }
+}
+
+#[test]
+fn the_planes_never_import_each_other_and_the_vocabulary_imports_nobody() {
+    for source in sources("src") {
+        let forbidden: &[&str] = match source.path.split('/').next().unwrap() {
+            "shared" => &[
+                "countersign_proto",
+                "countersign_control_plane",
+                "countersign_data_plane",
+                "tokio",
+                "std::fs",
+                "std::net::Tcp",
+            ],
+            "proto" => &["countersign_control_plane", "countersign_data_plane"],
+            "control-plane" => &["countersign_data_plane"],
+            "data-plane" => &["countersign_control_plane"],
+            _ => &[],
+        };
+        for name in forbidden {
+            assert!(!source.names(name), "{} names {name}", source.path);
+        }
+    }
+}
+
+#[test]
+fn what_decides_reads_no_clock_and_does_no_io() {
+    let pure = [
+        "control-plane/src/decide/",
+        "control-plane/src/project.rs",
+        "data-plane/src/replica/",
+        "data-plane/src/table/",
+    ];
+    for source in
+        sources("src").iter().filter(|source| pure.iter().any(|path| source.path.starts_with(path)))
+    {
+        for name in ["clock::", "Instant::now", "std::fs", "std::net::Tcp", "tokio", "async fn"] {
+            assert!(!source.names(name), "{} names {name}", source.path);
+        }
+    }
+}
+
+#[test]
+fn every_file_is_of_a_sitting_and_says_what_it_owns() {
+    for source in sources("") {
+        let lines = source.text.lines().count();
+        assert!(
+            lines <= FILE_LINES_MAX,
+            "{} has {lines} lines: {FILE_LINES_MAX} at most",
+            source.path
+        );
+        let in_tests = source.path.contains("/tests/") || source.path.contains("/examples/");
+        assert!(
+            in_tests || source.text.starts_with("//!"),
+            "{} begins without saying what it owns",
+            source.path
+        );
+    }
+}
+
+/// All Rust files of the crates below a folder of each, by path.
+fn sources(below: &str) -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut found = Vec::new();
+    for name in CRATES {
+        collect(&root.join(name).join(below), &mut found);
+    }
+    assert!(found.len() > 50, "the sources were not found");
+    let mut sources: Vec<Source> = found
+        .into_iter()
+        .map(|path| Source {
+            text: fs::read_to_string(&path).unwrap(),
+            path: path.strip_prefix(root).unwrap().display().to_string(),
+        })
+        .collect();
+    sources.sort_by(|a, b| a.path.cmp(&b.path));
+    sources
+}
+
+fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
