@@ -67,12 +67,9 @@ async fn events_are_found_by_revision_type_actor_request_and_resource() {
     let id = key.into_inner().signature_key.unwrap().id;
     assert_eq!(revisions(&listed(plane, |r| r.resource = id).await), [last - 1, last]);
 
-    let to_come = v1::ListEventsRequest { revision_from: last + 5, ..Default::default() };
-    let to_come = refused(gateway.management.events().list_events(to_come).await);
-    assert_eq!((to_come.code, to_come.reason.as_str()), (Code::OutOfRange, "REVISION_TO_COME"));
     let bad = v1::ListEventsRequest { types: vec!["key_lost".to_owned()], ..Default::default() };
     let bad = refused(gateway.management.events().list_events(bad).await);
-    assert_eq!((bad.code, bad.fields), (Code::InvalidArgument, vec!["types".to_owned()]));
+    assert_eq!((bad.code, bad.fields), (Code::InvalidArgument, vec!["types[0]".to_owned()]));
     gateway.end().await;
 }
 

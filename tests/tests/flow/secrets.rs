@@ -155,5 +155,5 @@ fn files(directory: &Path) -> Vec<(String, Vec<u8>)> {
 }
 
 fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
-    bytes.windows(wanted.len()).any(|window| window == wanted)
+    memchr::memmem::find(bytes, wanted).is_some()
 }
