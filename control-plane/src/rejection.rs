@@ -6,7 +6,7 @@ use countersign_shared::id::{ApiId, KeyId};
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
-    #[error("{} not as it must be: {}", fields_are(.0), join(.0))]
+    #[error("invalid: {}", join(.0))]
     InvalidFields(Vec<InvalidField>),
     #[error("there is no {kind} `{reference}`; name it by id or by name")]
     NotFound { kind: &'static str, reference: String },
@@ -56,10 +56,6 @@ pub enum Rejection {
     RequestIdReused { request_id: String },
     #[error("{0}")]
     Unimplemented(&'static str),
-}
-
-fn fields_are(fields: &[InvalidField]) -> &'static str {
-    if fields.len() == 1 { "a field is" } else { "fields are" }
 }
 
 fn join(fields: &[InvalidField]) -> String {

@@ -73,7 +73,7 @@ texts! {
     };
     /// A host name in lower case, without port: labels of 1–63 letters, digits and `-`.
     Domain: |text| {
-        let rule = "a host name in lower case without port, such as api.example.com";
+        let rule = "a host name without port, such as api.example.com";
         length(text, 1, 253, rule)?;
         let label = |label: &str| {
             (1..=63).contains(&label.len())

@@ -104,7 +104,7 @@ impl ApiGroups for Api {
 }
 
 fn domains(write: &mut Write, texts: &[String]) -> Vec<Domain> {
-    let parse = |(i, text): (usize, &String)| match Domain::parse(text) {
+    let parse = |(i, text): (usize, &String)| match Domain::parse(&text.to_ascii_lowercase()) {
         Ok(domain) => Some(domain),
         Err(error) => {
             write.bad.push(InvalidField::new(format!("api_group.domains[{i}]"), error));
