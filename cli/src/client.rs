@@ -6,6 +6,7 @@ mod refusal;
 use std::time::Duration;
 
 use countersign_proto::v1;
+pub(crate) use tonic::Response;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;

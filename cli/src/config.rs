@@ -1,9 +1,11 @@
 //! The YAML file of `--config`: its keys are the long names of flags, and its values become their
 //! defaults, so that flags and variables beat them. A key that no command has is refused.
 //!
-//!     control-plane: http://10.0.0.1:7400     # a setting: every command that has the flag
-//!     data-plane:                             # a section: that command alone
-//!       environment: [RELEASE, STAGING]
+//! ```yaml
+//! control-plane: http://10.0.0.1:7400     # a setting: every command that has the flag
+//! data-plane:                             # a section: that command alone
+//!   environment: [RELEASE, STAGING]
+//! ```
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;

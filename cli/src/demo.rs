@@ -2,7 +2,7 @@
 //! signature key that is bound to it, made once through the same calls that everyone has.
 //! What a user changed or deleted since stays changed or deleted.
 
-mod secret_file;
+pub(crate) mod secret_file;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -10,7 +10,7 @@ use std::path::Path;
 use countersign_proto::v1::{self, Api, ApiGroup, Backend, SignatureKey};
 use countersign_shared::secret::Secret;
 
-use crate::client::ControlPlane;
+use crate::client::{ControlPlane, Response};
 use crate::failure::Failure;
 
 /// Names of what is made; the request ids make each step happen once, however often it is tried.
@@ -28,8 +28,7 @@ pub(crate) const PATH: &str = "/demo";
 /// The demo as it stands at this start.
 #[derive(Debug)]
 pub(crate) struct Demo {
-    /// Whether requests to the demo arrive signed with the demo's key.
-    pub(crate) is_whole: bool,
+    pub(crate) standing: Standing,
     /// A node that has this revision signs for it.
     pub(crate) revision: u64,
 }
@@ -37,6 +36,18 @@ pub(crate) struct Demo {
 /// The backend's copy of the secret, made up on the first run.
 pub(crate) fn backend_secret(data_dir: &Path) -> Result<Secret, Failure> {
     secret_file::read_or_make(data_dir)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Requests arrive signed with the demo's key.
+    Signs,
+    /// The API is there, but it is offline, or not bound to the demo's key.
+    Unsigned,
+    /// Signed with the demo's key, but the backend has another secret for it.
+    OtherSecret,
+    /// The API was deleted or renamed.
+    Gone,
 }
 
 /// Makes the demo on the first run; on a later one looks whether it is still there, and follows
@@ -49,13 +60,9 @@ pub(crate) async fn prepare(
     if !was_made(plane).await? {
         let secret = backend_secret(data_dir)?;
         let revision = make(plane, &secret, backend).await?;
-        return Ok(Demo { is_whole: true, revision });
+        return Ok(Demo { standing: Standing::Signs, revision });
     }
-    match look(plane, backend).await {
-        Ok((is_whole, revision)) => Ok(Demo { is_whole, revision }),
-        Err(failure) if failure.is_not_found() => Ok(Demo { is_whole: false, revision: 0 }),
-        Err(failure) => Err(failure),
-    }
+    look(plane, data_dir, backend).await
 }
 
 /// Whether its last step is in the log.
@@ -137,23 +144,47 @@ async fn make(plane: &ControlPlane, secret: &Secret, backend: SocketAddr) -> Res
     Ok(plane.bindings().create_binding(bind).await?.into_inner().revision)
 }
 
-/// Whether the demo still signs, and since which revision.
-async fn look(plane: &ControlPlane, backend: SocketAddr) -> Result<(bool, u64), Failure> {
-    let name = format!("{GROUP}/{API}");
-    let api = plane.apis().get_api(v1::GetApiRequest { api: name }).await?.into_inner();
+/// What became of the demo since. Its API is led to where the sample backend listens now.
+async fn look(plane: &ControlPlane, data_dir: &Path, backend: SocketAddr) -> Result<Demo, Failure> {
+    let api = v1::GetApiRequest { api: format!("{GROUP}/{API}") };
+    let Some(api) = found(plane.apis().get_api(api).await)? else {
+        return Ok(Demo { standing: Standing::Gone, revision: 0 });
+    };
+    let mut revision = api.revision;
     let api = api.api.unwrap_or_default();
-    let binding =
-        v1::GetBindingRequest { api: api.id.clone(), environment: ENVIRONMENT.to_owned() };
-    let binding = plane.bindings().get_binding(binding).await?.into_inner();
-    let (mut revision, binding) = (binding.revision, binding.binding.unwrap_or_default());
-    let key = v1::GetSignatureKeyRequest { signature_key: binding.signature_key };
-    let key = plane.signature_keys().get_signature_key(key).await?.into_inner();
-    let is_whole = binding.published && key.signature_key.is_some_and(|key| key.key == KEY);
     let targets = vec![backend.to_string()];
-    if is_whole && api.backend.as_ref().is_some_and(|backend| backend.targets != targets) {
-        revision = follow(plane, api.id, targets).await?;
+    let is_published = api.published_in.iter().any(|name| name == ENVIRONMENT);
+    if is_published && api.backend.is_some_and(|backend| backend.targets != targets) {
+        revision = follow(plane, api.id.clone(), targets).await?;
     }
-    Ok((is_whole, revision))
+    let binding = v1::GetBindingRequest { api: api.id, environment: ENVIRONMENT.to_owned() };
+    let binding = found(plane.bindings().get_binding(binding).await)?.and_then(|it| it.binding);
+    let key = match binding.filter(|_| is_published) {
+        Some(binding) => {
+            let key = v1::GetSignatureKeyRequest { signature_key: binding.signature_key };
+            found(plane.signature_keys().get_signature_key(key).await)?
+                .and_then(|it| it.signature_key)
+        }
+        None => None,
+    };
+    let standing = match key.filter(|key| key.key == KEY) {
+        None => Standing::Unsigned,
+        Some(key) => {
+            let fingerprint = backend_secret(data_dir)?.fingerprint().to_string();
+            let is_ours = key.secret_fingerprint == fingerprint;
+            if is_ours { Standing::Signs } else { Standing::OtherSecret }
+        }
+    };
+    Ok(Demo { standing, revision })
+}
+
+/// A reply, or nothing where there is no such resource.
+fn found<T, E: Into<Failure>>(reply: Result<Response<T>, E>) -> Result<Option<T>, Failure> {
+    match reply.map_err(Into::into) {
+        Ok(reply) => Ok(Some(reply.into_inner())),
+        Err(failure) if failure.is_not_found() => Ok(None),
+        Err(failure) => Err(failure),
+    }
 }
 
 /// Leads the API to where the sample backend listens now.

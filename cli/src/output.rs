@@ -4,6 +4,7 @@
 mod table;
 
 use std::io::{IsTerminal as _, Write as _};
+use std::os::fd::AsFd;
 
 use clap::ValueEnum;
 use serde_json::Value;
@@ -100,8 +101,8 @@ impl List {
         let mut stdout = std::io::stdout().lock();
         match self.format {
             Format::Table => {
-                let is_terminal = stdout.is_terminal();
-                writeln!(stdout, "{}", table::rows(self.columns, self.rows, is_terminal))?;
+                let width = if stdout.is_terminal() { terminal_columns(&stdout) } else { None };
+                writeln!(stdout, "{}", table::rows(self.columns, self.rows, width))?;
             }
             Format::Json | Format::Yaml if self.written == 0 => writeln!(stdout, "[]")?,
             Format::Json => writeln!(stdout, "\n]")?,
@@ -109,6 +110,10 @@ impl List {
         }
         Ok(stdout.flush()?)
     }
+}
+
+fn terminal_columns(terminal: &impl AsFd) -> Option<u16> {
+    rustix::termios::tcgetwinsize(terminal).ok().map(|size| size.ws_col).filter(|it| *it > 0)
 }
 
 fn pretty(value: &Value) -> Result<String, Failure> {

@@ -52,13 +52,12 @@ impl From<Status> for Failure {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let message = if self.message.is_empty() { "refused" } else { &self.message };
-        write!(f, "error: {message}")?;
+        write!(f, "error: {}", self.headline())?;
         for (field, description) in &self.violations {
             write!(f, "\n  {field}: {description}")?;
         }
         write!(f, "\n  ({}", self.status)?;
-        if !self.reason.is_empty() {
+        if !self.reason.is_empty() && self.reason != self.status {
             write!(f, " {}", self.reason)?;
         }
         for (name, value) in &self.metadata {
@@ -69,6 +68,19 @@ impl fmt::Display for Refusal {
             write!(f, "\n  what to do: {advice}")?;
         }
         Ok(())
+    }
+}
+
+impl Refusal {
+    /// The message, without the violations: each has a line of its own.
+    fn headline(&self) -> &str {
+        let first =
+            self.violations.first().map(|(field, description)| format!("{field}: {description}"));
+        let end = first.and_then(|first| self.message.find(&first)).unwrap_or(self.message.len());
+        match self.message.split_at(end).0.trim_end_matches([' ', ':']) {
+            "" => "refused",
+            headline => headline,
+        }
     }
 }
 
@@ -137,11 +149,14 @@ mod tests {
             FieldViolation::new("signature_key.name", "must begin with a letter"),
             FieldViolation::new("secret", "must have 16–64 characters"),
         ]);
-        let status =
-            Status::with_error_details(Code::InvalidArgument, "2 fields are wrong", details);
+        let status = Status::with_error_details(
+            Code::InvalidArgument,
+            "fields are wrong: signature_key.name: must begin with a letter",
+            details,
+        );
         assert_eq!(
             Failure::from(status).to_string(),
-            "error: 2 fields are wrong\n  \
+            "error: fields are wrong\n  \
              signature_key.name: must begin with a letter\n  \
              secret: must have 16–64 characters\n  \
              (INVALID_ARGUMENT BAD_FIELDS)"

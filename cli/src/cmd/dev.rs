@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use crate::args::DEFAULT_CONTROL_PLANE;
 use crate::backend::{self, Backend};
 use crate::client::ControlPlane;
-use crate::demo::{self, Demo};
+use crate::demo::{self, Demo, Standing, secret_file};
 use crate::failure::Failure;
 use crate::logging::LogArgs;
 use crate::signals::StopSignals;
@@ -102,8 +102,7 @@ struct Running {
     data_dir: PathBuf,
     plane: control_plane::ControlPlane,
     node: data_plane::Node,
-    backend: Option<Backend>,
-    demo: Option<Demo>,
+    demo: Option<(Backend, Demo)>,
 }
 
 impl Running {
@@ -119,11 +118,10 @@ impl Running {
             .await
             .map_err(|error| Failure::failed(error.to_string()))?;
         let address = format!("http://{}", reachable(plane.grpc_address()));
-        let (backend, demo) = if args.no_demo {
-            (None, None)
+        let demo = if args.no_demo {
+            None
         } else {
-            let (backend, demo) = with_demo(&address, &data_dir, args.backend_listen).await?;
-            (Some(backend), Some(demo))
+            Some(with_demo(&address, &data_dir, args.backend_listen).await?)
         };
         let config = data_plane::Config {
             control_plane: address,
@@ -133,12 +131,12 @@ impl Running {
             ..Default::default()
         };
         let node = data_plane::start(config).await.map_err(cmd::data_plane::failure)?;
-        let wanted = demo.as_ref().map_or(1, |demo| demo.revision.max(1));
+        let wanted = demo.as_ref().map_or(1, |(_, demo)| demo.revision.max(1));
         if tokio::time::timeout(READY_TIME_MAX, node.wait_for(wanted)).await.is_err() {
             return Err(Failure::failed(format!("the node does not reach revision {wanted}"))
                 .advise("look at what it says with --log-level debug"));
         }
-        Ok(Self { data_dir, plane, node, backend, demo })
+        Ok(Self { data_dir, plane, node, demo })
     }
 
     /// What runs where, and what to try.
@@ -163,19 +161,17 @@ impl Running {
             "                  {}",
             status(self.node.status_address(), args.node_status_listen)
         )?;
-        if let Some(backend) = &self.backend {
+        if let Some((backend, _)) = &self.demo {
             writeln!(out, "  sample backend  {}", url(backend.address()))?;
         }
         writeln!(out, "  data            {}\n", self.data_dir.display())?;
-        match (&self.demo, &self.backend) {
-            (Some(demo), Some(backend)) if demo.is_whole => {
-                tell_demo(&mut out, &proxy, &url(backend.address()))?;
+        if let Some((backend, demo)) = &self.demo {
+            match demo.standing {
+                Standing::Signs => tell_demo(&mut out, &proxy, &url(backend.address()))?,
+                Standing::Unsigned => tell_unsigned(&mut out)?,
+                Standing::OtherSecret => tell_other_secret(&mut out, &self.data_dir)?,
+                Standing::Gone => writeln!(out, "The demo's API was deleted or renamed.\n")?,
             }
-            (Some(_), _) => writeln!(
-                out,
-                "The demo is not what it was made as, so there is nothing to try here.\n"
-            )?,
-            _ => {}
         }
         if plane != DEFAULT_CONTROL_PLANE {
             writeln!(out, "For the other commands:  export COUNTERSIGN_CONTROL_PLANE={plane}")?;
@@ -188,7 +184,7 @@ impl Running {
     /// The node first, so that no request finds its backend gone.
     async fn stop(self) {
         self.node.shutdown().await;
-        if let Some(backend) = self.backend {
+        if let Some((backend, _)) = self.demo {
             backend.shutdown().await;
         }
         self.plane.shutdown().await;
@@ -207,6 +203,21 @@ fn tell_demo(out: &mut impl std::io::Write, proxy: &str, backend: &str) -> std::
         r#"    sed -nE 's/.*\["(host|x-sdk-date|authorization)","(.*)"\].*/header = "\1: \2"/p' |"#
     )?;
     writeln!(out, "    curl -i -K - '{backend}{}/hello?name=mallory'\n", demo::PATH)
+}
+
+fn tell_unsigned(out: &mut impl std::io::Write) -> std::io::Result<()> {
+    writeln!(out, "The demo does not sign any more, since it was changed. To have it back:\n")?;
+    writeln!(out, "  countersign api publish demo/demo --env RELEASE")?;
+    writeln!(out, "  countersign bind demo --api demo/demo --env RELEASE --replace\n")
+}
+
+fn tell_other_secret(out: &mut impl std::io::Write, data_dir: &Path) -> std::io::Result<()> {
+    let file = data_dir.join(secret_file::NAME);
+    writeln!(
+        out,
+        "The sample backend has another secret than the demo's key. To make them agree:\n"
+    )?;
+    writeln!(out, "  countersign key replace-secret demo --secret-file {}\n", file.display())
 }
 
 /// The sample backend, and the demo that leads to it.

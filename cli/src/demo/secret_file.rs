@@ -13,7 +13,7 @@ use crate::clock;
 use crate::failure::Failure;
 use crate::secret_source;
 
-const NAME: &str = "demo-backend-secret";
+pub(crate) const NAME: &str = "demo-backend-secret";
 /// 64 hex digits, the longest that a secret may be.
 const RANDOM_BYTES: usize = 32;
 

@@ -1,15 +1,31 @@
 //! Tables without borders: headers in capitals, two spaces between columns. Never asks what a
 //! terminal is; its caller says whether lines may wrap.
 
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 use prost_reflect::{DynamicMessage, EnumDescriptor, Kind, ReflectMessage as _, Value};
 use prost_types::Timestamp;
 
-/// One row for each element, under headers.
-pub(super) fn rows(columns: &[&str], rows: Vec<Vec<String>>, may_wrap: bool) -> String {
-    let mut table = bare(may_wrap);
+/// The last column wraps where a terminal leaves it at least so much; else lines run on.
+const WRAPPED_COLUMNS_MIN: u16 = 24;
+/// What stands between two columns.
+const GAP_COLUMNS: u16 = 2;
+
+/// One row for each element, under headers. With the width of a terminal the last column wraps;
+/// the others never do, so that whatever stands in them can be copied.
+pub(super) fn rows(columns: &[&str], rows: Vec<Vec<String>>, width: Option<u16>) -> String {
+    let mut table = bare();
     table.set_header(columns);
     table.add_rows(rows);
+    let widths = table.column_max_content_widths();
+    if let (Some(width), Some((_, others))) = (width, widths.split_last()) {
+        let taken = others.iter().map(|column| column + GAP_COLUMNS).sum::<u16>();
+        if width.saturating_sub(taken) >= WRAPPED_COLUMNS_MIN {
+            table.set_width(width).set_content_arrangement(ContentArrangement::Dynamic);
+            for column in table.column_iter_mut().take(others.len()) {
+                column.set_constraint(ColumnConstraint::ContentWidth);
+            }
+        }
+    }
     finished(table)
 }
 
@@ -17,7 +33,7 @@ pub(super) fn rows(columns: &[&str], rows: Vec<Vec<String>>, may_wrap: bool) -> 
 pub(super) fn fields(message: &DynamicMessage) -> String {
     let mut lines = Vec::new();
     collect(message, "", &mut lines);
-    let mut table = bare(false);
+    let mut table = bare();
     table.add_rows(lines.into_iter().map(|(name, value)| [name, value]));
     finished(table)
 }
@@ -35,29 +51,27 @@ pub(crate) fn enum_name(full: &str) -> &str {
     PREFIXES.iter().find_map(|prefix| full.strip_prefix(prefix)).unwrap_or(full)
 }
 
-fn bare(may_wrap: bool) -> Table {
+fn bare() -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(if may_wrap {
-        ContentArrangement::Dynamic
-    } else {
-        ContentArrangement::Disabled
-    });
+    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table
 }
 
 fn finished(mut table: Table) -> String {
     for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
+        column.set_padding((0, GAP_COLUMNS));
     }
     table.trim_fmt()
 }
 
 /// The message's fields in the order of the proto: a resource in a reply without its name,
-/// other messages as `backend.path`.
+/// other messages as `backend.path`; no id beside which its name stands.
 fn collect(message: &DynamicMessage, prefix: &str, lines: &mut Vec<(String, String)>) {
-    let is_reply = message.descriptor().name().ends_with("Response");
-    for field in message.descriptor().fields() {
-        if field.supports_presence() && !message.has_field(&field) {
+    let descriptor = message.descriptor();
+    let is_reply = descriptor.name().ends_with("Response");
+    for field in descriptor.fields() {
+        let is_named = descriptor.get_field_by_name(&format!("{}_name", field.name())).is_some();
+        if is_named || (field.supports_presence() && !message.has_field(&field)) {
             continue;
         }
         let name = format!("{prefix}{}", field.name());
@@ -111,12 +125,42 @@ fn timestamp_text(message: &DynamicMessage) -> String {
 
 #[cfg(test)]
 mod tests {
+    use countersign_proto::v1;
+
     use super::*;
 
     #[test]
     fn columns_stand_two_spaces_apart_and_lines_have_no_tail() {
         let cells = vec![vec!["RELEASE".to_owned(), String::new()], vec!["a".into(), "b".into()]];
-        assert_eq!(rows(&["NAME", "REMARK"], cells, false), "NAME     REMARK\nRELEASE\na        b");
+        assert_eq!(rows(&["NAME", "REMARK"], cells, None), "NAME     REMARK\nRELEASE\na        b");
+    }
+
+    #[test]
+    fn on_a_terminal_the_last_column_alone_wraps() {
+        let long = "so that it is told in more words than a line has";
+        let cells = || vec![vec!["a-name-that-is-kept-whole".to_owned(), long.to_owned()]];
+        let wrapped = rows(&["NAME", "WHAT"], cells(), Some(55));
+        let lines: Vec<&str> = wrapped.lines().collect();
+        assert_eq!(lines[1], "a-name-that-is-kept-whole  so that it is told in more");
+        assert_eq!(lines[2], "                           words than a line has");
+        let too_narrow = rows(&["NAME", "WHAT"], cells(), Some(50));
+        assert!(too_narrow.ends_with(&format!("a-name-that-is-kept-whole  {long}")));
+    }
+
+    #[test]
+    fn a_name_stands_for_its_id() {
+        let binding = v1::Binding {
+            signature_key: "0123".into(),
+            signature_key_name: "orders".into(),
+            published: true,
+            ..Default::default()
+        };
+        let reply =
+            v1::CreateBindingResponse { binding: Some(binding), revision: 7, ..Default::default() };
+        let shown = fields(&crate::json::dynamic(&reply).unwrap());
+        assert!(shown.starts_with("signature_key_name      orders\n"), "{shown}");
+        assert!(shown.contains("\npublished               yes\n"), "{shown}");
+        assert!(!shown.contains("0123"), "{shown}");
     }
 
     #[test]

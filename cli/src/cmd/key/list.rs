@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::output::enum_name;
 use crate::paging::PageArgs;
 
-const COLUMNS: &[&str] = &["NAME", "TYPE", "KEY", "FINGERPRINT", "VERSION", "BOUND APIS"];
+const COLUMNS: &[&str] = &["NAME", "TYPE", "KEY", "SECRET", "BOUND"];
 
 /// List signature keys
 #[derive(Debug, Args)]
@@ -63,8 +63,7 @@ fn row(key: &SignatureKey) -> Vec<String> {
         key.name.clone(),
         enum_name(key.r#type().as_str_name()).to_owned(),
         key.key.clone(),
-        key.secret_fingerprint.clone(),
-        key.secret_version.to_string(),
+        format!("{} v{}", key.secret_fingerprint, key.secret_version),
         key.binding_count.to_string(),
     ]
 }
