@@ -300,3 +300,6 @@ fn commit(environments: &mut [EnvironmentReplica], pending: Vec<Pending>) -> Vec
     }
     keys
 }
+
+#[cfg(test)]
+mod tests;

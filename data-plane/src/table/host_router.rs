@@ -74,7 +74,8 @@ impl HostRouter {
         Ok(())
     }
 
-    /// Tries the path, then the path without its last segment, down to `/`.
+    /// Tries the path, then the path without its last segment, down to no segment at all, which
+    /// the prefix `/` answers. `//a` without its last segment is `/` too, but is not that prefix.
     fn find_prefix<'t, 'p>(&'t self, method: Method, path: &'p str) -> Option<Found<'t, 'p>> {
         if self.prefix_slashes_max == 0 {
             return None;
@@ -82,12 +83,14 @@ impl HostRouter {
         let mut candidate = path;
         let mut depth = slashes(path);
         loop {
-            if depth <= self.prefix_slashes_max {
-                let prefix = if candidate.is_empty() { "/" } else { candidate };
-                if let Some((leaf, params)) = self.prefixes.find(method, prefix) {
-                    let rest = path.get(candidate.len()..).unwrap_or_default();
-                    return Some(Found { slot: leaf.slot, params, rest });
-                }
+            let prefix = if candidate.is_empty() { "/" } else { candidate };
+            let is_empty_segment = candidate == "/" && path != "/";
+            if depth <= self.prefix_slashes_max
+                && !is_empty_segment
+                && let Some((leaf, params)) = self.prefixes.find(method, prefix)
+            {
+                let rest = path.get(candidate.len()..).unwrap_or_default();
+                return Some(Found { slot: leaf.slot, params, rest });
             }
             let (shorter, _) = candidate.rsplit_once('/')?;
             candidate = shorter;
@@ -146,3 +149,6 @@ fn more_specific(a: &ApiPath, b: &ApiPath) -> bool {
 fn slashes(path: &str) -> usize {
     memchr::memchr_iter(b'/', path.as_bytes()).count()
 }
+
+#[cfg(test)]
+mod tests;

@@ -117,3 +117,6 @@ fn lower_case(host: &str) -> Cow<'_, str> {
         Cow::Borrowed(host)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,232 @@
+//! Given what the replica holds, when a message comes, then this is the outcome.
+
+use countersign_shared::digest::term;
+use prost::Message;
+
+use super::*;
+
+const ENVIRONMENT: [u8; 16] = [0xe0; 16];
+const OTHER_ENVIRONMENT: [u8; 16] = [0xe1; 16];
+
+fn welcome(log_id: &str, resumed: bool) -> v1::Welcome {
+    let served =
+        |id: [u8; 16], name: &str| v1::ServedEnvironment { id: id.to_vec(), name: name.into() };
+    v1::Welcome {
+        log_id: log_id.into(),
+        protocol_version: PROTOCOL_VERSION,
+        bookmark_interval_ms: 1_000,
+        environments: vec![served(ENVIRONMENT, "RELEASE"), served(OTHER_ENVIRONMENT, "TEST")],
+        resumed,
+    }
+}
+
+fn group(number: u8) -> v1::Change {
+    change(
+        v1::ResourceKind::Group,
+        number,
+        Some(v1::GroupResource { domains: vec![] }.encode_to_vec()),
+    )
+}
+
+fn signer(number: u8, secret: &str) -> v1::Change {
+    let signer = v1::SignerResource {
+        r#type: v1::SignatureKeyType::Hmac.into(),
+        key: "signature_key1".into(),
+        secret: secret.into(),
+        secret_version: 1,
+    };
+    change(v1::ResourceKind::Signer, number, Some(signer.encode_to_vec()))
+}
+
+fn binding(api: u8, key: u8) -> v1::Change {
+    let binding = v1::BindingResource { signature_key_id: vec![key; 16] };
+    change(v1::ResourceKind::Binding, api, Some(binding.encode_to_vec()))
+}
+
+fn removed(kind: v1::ResourceKind, number: u8) -> v1::Change {
+    change(kind, number, None)
+}
+
+fn change(kind: v1::ResourceKind, number: u8, resource: Option<Vec<u8>>) -> v1::Change {
+    v1::Change { kind: kind.into(), id: vec![number; 16], resource: resource.map(Into::into) }
+}
+
+fn changes(environment: [u8; 16], changes: Vec<v1::Change>) -> v1::EnvironmentChanges {
+    v1::EnvironmentChanges {
+        environment_id: environment.to_vec(),
+        change_set: v1::ChangeSet { changes }.encode_to_vec().into(),
+    }
+}
+
+fn delta(revision: u64, environments: Vec<v1::EnvironmentChanges>) -> v1::Delta {
+    v1::Delta { revision, hash: vec![7], environments }
+}
+
+fn end(revision: u64) -> v1::SnapshotEnd {
+    v1::SnapshotEnd { revision, hash: vec![6], digest: TableDigest::ZERO.as_bytes().to_vec() }
+}
+
+/// A replica that holds groups 1 in both environments, at revision 5 of log-a.
+fn given() -> Replica {
+    let mut replica = Replica::default();
+    replica.welcome(&welcome("log-a", false)).unwrap();
+    for environment in [ENVIRONMENT, OTHER_ENVIRONMENT] {
+        replica.snapshot_chunk(&v1::SnapshotChunk {
+            environments: vec![changes(environment, vec![group(1)])],
+        });
+    }
+    acked(&replica.snapshot_end(&end(5)));
+    assert_eq!(replica.take_changed(), Changed::All);
+    replica
+}
+
+fn acked(outcome: &Outcome) -> TableDigest {
+    match outcome {
+        Outcome::Ack { digest, .. } => *digest,
+        Outcome::Nack { unusable, .. } => panic!("refused: {unusable:?}"),
+    }
+}
+
+fn refused(outcome: Outcome) -> Unusable {
+    match outcome {
+        Outcome::Ack { .. } => panic!("not refused"),
+        Outcome::Nack { unusable, .. } => unusable,
+    }
+}
+
+#[test]
+fn the_digest_is_the_sum_of_all_terms_of_all_environments() {
+    let replica = given();
+    let bytes = v1::GroupResource { domains: vec![] }.encode_to_vec();
+    let terms = [ENVIRONMENT, OTHER_ENVIRONMENT]
+        .map(|e| term(EnvironmentId::from_bytes(e), 1, &[1; 16], &bytes));
+    assert_eq!(replica.digest(), TableDigest::ZERO.add(terms[0]).add(terms[1]));
+}
+
+#[test]
+fn putting_again_replaces_and_removing_what_is_not_here_is_nothing() {
+    let mut replica = given();
+    let before = replica.digest();
+    let first = delta(6, vec![changes(ENVIRONMENT, vec![signer(2, "signature_secret1")])]);
+    let with_first = acked(&replica.delta(&first));
+    let second = delta(7, vec![changes(ENVIRONMENT, vec![signer(2, "signature_secret2")])]);
+    assert_ne!(acked(&replica.delta(&second)), with_first);
+    let back = delta(8, vec![changes(ENVIRONMENT, vec![removed(v1::ResourceKind::Signer, 2)])]);
+    assert_eq!(acked(&replica.delta(&back)), before);
+    let nothing =
+        delta(9, vec![changes(ENVIRONMENT, vec![removed(v1::ResourceKind::Signer, 200)])]);
+    assert_eq!(acked(&replica.delta(&nothing)), before);
+}
+
+#[test]
+fn within_one_delta_the_last_change_of_a_resource_counts() {
+    let mut replica = given();
+    let both = vec![
+        changes(ENVIRONMENT, vec![signer(2, "signature_secret1"), binding(3, 2)]),
+        changes(
+            ENVIRONMENT,
+            vec![removed(v1::ResourceKind::Binding, 3), signer(2, "signature_secret2")],
+        ),
+    ];
+    acked(&replica.delta(&delta(6, both)));
+    let environment = &replica.environments()[0];
+    assert!(
+        environment.get(Key::Binding(countersign_shared::id::ApiId::from_bytes([3; 16]))).is_none()
+    );
+    let Changed::Some(keys) = replica.take_changed() else { panic!("all changed") };
+    assert_eq!(keys.len(), 2);
+}
+
+#[test]
+fn a_refused_delta_changes_nothing_in_any_environment() {
+    let mut replica = given();
+    let before = replica.digest();
+    let environments = vec![
+        changes(ENVIRONMENT, vec![signer(2, "signature_secret1")]),
+        changes(OTHER_ENVIRONMENT, vec![binding(3, 2)]),
+    ];
+    let unusable = refused(replica.delta(&delta(6, environments)));
+    assert_eq!((unusable.kind, unusable.id), (v1::ResourceKind::Binding.into(), vec![3; 16]));
+    assert!(
+        unusable.reason.contains("signature key"),
+        "a key of another environment does not count"
+    );
+    assert_eq!(replica.digest(), before);
+    assert_eq!(replica.take_changed(), Changed::Some(vec![]));
+    assert_eq!(replica.position().revision, 5);
+}
+
+#[test]
+fn after_a_refusal_only_a_snapshot_helps() {
+    let mut replica = given();
+    refused(replica.delta(&delta(6, vec![changes(ENVIRONMENT, vec![binding(3, 2)])])));
+    refused(replica.delta(&delta(7, vec![])));
+    refused(replica.bookmark(&v1::Bookmark { revision: 8, ..v1::Bookmark::default() }));
+    assert_eq!(replica.hello(), Position::default());
+    replica.welcome(&welcome("log-a", false)).unwrap();
+    acked(&replica.snapshot_end(&end(8)));
+    assert_eq!(replica.hello().revision, 8);
+    acked(&replica.delta(&delta(9, vec![])));
+}
+
+#[test]
+fn what_others_need_cannot_go_alone() {
+    let mut replica = given();
+    acked(&replica.delta(&delta(
+        6,
+        vec![changes(ENVIRONMENT, vec![signer(2, "signature_secret1"), binding(3, 2)])],
+    )));
+    let both = |changed| delta(7, vec![changes(ENVIRONMENT, changed)]);
+    let gone = removed(v1::ResourceKind::Signer, 2);
+    acked(&replica.delta(&both(vec![gone.clone(), removed(v1::ResourceKind::Binding, 3)])));
+    acked(&replica.delta(&delta(
+        8,
+        vec![changes(ENVIRONMENT, vec![signer(2, "signature_secret1"), binding(3, 2)])],
+    )));
+    let unusable = refused(replica.delta(&delta(9, vec![changes(ENVIRONMENT, vec![gone])])));
+    assert_eq!(unusable.kind, i32::from(v1::ResourceKind::Binding));
+}
+
+#[test]
+fn a_snapshot_is_refused_for_what_one_of_its_chunks_holds() {
+    let mut replica = given();
+    replica.welcome(&welcome("log-a", false)).unwrap();
+    let bad = v1::Change { kind: 99, id: vec![1; 16], resource: None };
+    replica
+        .snapshot_chunk(&v1::SnapshotChunk { environments: vec![changes(ENVIRONMENT, vec![bad])] });
+    replica.snapshot_chunk(&v1::SnapshotChunk {
+        environments: vec![changes(ENVIRONMENT, vec![group(2)])],
+    });
+    let unusable = refused(replica.snapshot_end(&end(6)));
+    assert!(unusable.reason.contains("does not know"), "{}", unusable.reason);
+    assert_eq!((unusable.kind, replica.position().revision), (99, 5));
+}
+
+#[test]
+fn a_new_stream_drops_what_an_earlier_one_staged() {
+    let mut replica = given();
+    replica.welcome(&welcome("log-a", false)).unwrap();
+    replica.snapshot_chunk(&v1::SnapshotChunk {
+        environments: vec![changes(ENVIRONMENT, vec![group(2)])],
+    });
+    replica.welcome(&welcome("log-a", true)).unwrap();
+    acked(&replica.delta(&delta(6, vec![])));
+    let key = Key::Group(countersign_shared::id::GroupId::from_bytes([2; 16]));
+    assert!(replica.environments()[0].get(key).is_none());
+}
+
+#[test]
+fn a_welcome_that_does_not_fit_is_not_gone_along_with() {
+    let mut replica = Replica::default();
+    let ours = String::new();
+    let theirs = "log-a".to_owned();
+    assert_eq!(replica.welcome(&welcome("log-a", true)), Err(Unwelcome::OtherLog { ours, theirs }));
+    let mut replica = given();
+    let other = v1::Welcome { protocol_version: 2, ..welcome("log-a", true) };
+    assert_eq!(replica.welcome(&other), Err(Unwelcome::ProtocolVersion(2)));
+    let mut other = welcome("log-a", true);
+    other.environments.reverse();
+    assert_eq!(replica.welcome(&other), Err(Unwelcome::OtherEnvironments));
+    assert_eq!(replica.welcome(&welcome("log-a", true)), Ok(false));
+    assert_eq!(replica.welcome(&welcome("log-b", false)), Ok(true));
+}
