@@ -1,0 +1,100 @@
+//! The cheapest write that people make in earnest: the key of a published API exchanged for
+//! another, over gRPC. Each client has a connection and an API of its own.
+
+use std::time::{Duration, Instant};
+
+use countersign_proto::v1::bindings_client::BindingsClient;
+use countersign_proto::v1::{self, Api, Backend, CreateBindingRequest, Method};
+use countersign_tests::{ControlPlaneProcess, Key, Management};
+use futures_util::future::join_all;
+use tonic::transport::Channel;
+
+use crate::sample::Sample;
+
+pub(crate) const CLIENTS: usize = 64;
+
+const RELEASE: &str = "RELEASE";
+const KEYS: [Key; 2] = [
+    Key::hmac("first", "first-key-2026", "First_secret-2026!first"),
+    Key::hmac("second", "second-key-2026", "Second_secret-2026!second"),
+];
+
+#[derive(Debug)]
+pub(crate) struct Gateway {
+    clients: Vec<Client>,
+}
+
+impl Gateway {
+    /// Everything there is to rebind.
+    pub(crate) async fn on(plane: &ControlPlaneProcess) -> Self {
+        let management = plane.management();
+        management.create_group("shop", &[]).await;
+        for key in &KEYS {
+            management.create_key(key).await;
+        }
+        let mut clients = Vec::new();
+        for number in 0..CLIENTS {
+            let api = management.create_api(api(number)).await;
+            management.publish(&api, RELEASE).await;
+            management.bind(KEYS[0].name, &api, RELEASE).await;
+            clients.push(Client::to(plane, api));
+        }
+        Self { clients }
+    }
+
+    /// So many clients, each of which waits for its answer before it asks again.
+    pub(crate) async fn rebind_for(&mut self, turn: Duration, clients: usize) -> Sample {
+        let begun = Instant::now();
+        let all = self.clients.iter_mut().take(clients);
+        let latencies = join_all(all.map(|client| client.rebind_until(begun + turn))).await;
+        Sample::new(begun.elapsed(), latencies.concat())
+    }
+}
+
+#[derive(Debug)]
+struct Client {
+    bindings: BindingsClient<Channel>,
+    api: String,
+    rebound: usize,
+}
+
+impl Client {
+    fn to(plane: &ControlPlaneProcess, api: String) -> Self {
+        Self { bindings: Management::to(&plane.uri()).bindings(), api, rebound: 0 }
+    }
+
+    async fn rebind_until(&mut self, end: Instant) -> Vec<Duration> {
+        let mut latencies = Vec::new();
+        while Instant::now() < end {
+            self.rebound += 1;
+            let request = CreateBindingRequest {
+                signature_key: KEYS[self.rebound % KEYS.len()].name.to_owned(),
+                api: self.api.clone(),
+                environment: RELEASE.to_owned(),
+                replace: true,
+                ..Default::default()
+            };
+            let asked = Instant::now();
+            let reply: v1::CreateBindingResponse =
+                self.bindings.create_binding(request).await.unwrap().into_inner();
+            latencies.push(asked.elapsed());
+            assert!(!reply.replaced_signature_key.is_empty(), "a rebind that changed nothing");
+        }
+        latencies
+    }
+}
+
+fn api(number: usize) -> Api {
+    Api {
+        api_group: "shop".to_owned(),
+        name: format!("orders-{number}"),
+        method: Method::Get.into(),
+        path: format!("/orders/{number}"),
+        backend: Some(Backend {
+            scheme: "http".to_owned(),
+            targets: vec!["127.0.0.1:9".to_owned()],
+            ..Backend::default()
+        }),
+        ..Api::default()
+    }
+}
