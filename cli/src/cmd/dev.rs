@@ -1,6 +1,7 @@
 //! `countersign dev`
 
-use std::io::Write as _;
+mod banner;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,10 +11,9 @@ use countersign_control_plane as control_plane;
 use countersign_data_plane as data_plane;
 use tokio::net::TcpListener;
 
-use crate::args::DEFAULT_CONTROL_PLANE;
 use crate::backend::{self, Backend};
 use crate::client::ControlPlane;
-use crate::demo::{self, Demo, Standing, secret_file};
+use crate::demo::{self, Demo};
 use crate::failure::Failure;
 use crate::logging::LogArgs;
 use crate::signals::StopSignals;
@@ -86,7 +86,7 @@ pub(super) async fn run(args: Dev) -> Result<(), Failure> {
         running = Running::start(&args) => running?,
         () = signals.received() => return Err(Failure::failed("stopped before it was ready")),
     };
-    running.tell(&args)?;
+    banner::tell(&running)?;
     signals.received().await;
     eprintln!("\nStopping; Ctrl-C again stops at once.");
     let data_dir = running.data_dir.clone();
@@ -139,48 +139,6 @@ impl Running {
         Ok(Self { data_dir, plane, node, demo })
     }
 
-    /// What runs where, and what to try.
-    fn tell(&self, args: &Dev) -> Result<(), Failure> {
-        let mut out = std::io::stdout().lock();
-        let url = |address: SocketAddr| format!("http://{}", reachable(address));
-        let status = |address: Option<SocketAddr>, otherwise| {
-            format!("{}/metrics", url(address.unwrap_or(otherwise)))
-        };
-        let plane = url(self.plane.grpc_address());
-        let proxy = url(self.node.proxy_address());
-        writeln!(out, "Countersign is running.\n")?;
-        writeln!(out, "  control plane   {plane}")?;
-        writeln!(
-            out,
-            "                  {}",
-            status(self.plane.status_address(), args.status_listen)
-        )?;
-        writeln!(out, "  node            {proxy}")?;
-        writeln!(
-            out,
-            "                  {}",
-            status(self.node.status_address(), args.node_status_listen)
-        )?;
-        if let Some((backend, _)) = &self.demo {
-            writeln!(out, "  sample backend  {}", url(backend.address()))?;
-        }
-        writeln!(out, "  data            {}\n", self.data_dir.display())?;
-        if let Some((backend, demo)) = &self.demo {
-            match demo.standing {
-                Standing::Signs => tell_demo(&mut out, &proxy, &url(backend.address()))?,
-                Standing::Unsigned => tell_unsigned(&mut out)?,
-                Standing::OtherSecret => tell_other_secret(&mut out, &self.data_dir)?,
-                Standing::Gone => writeln!(out, "The demo's API was deleted or renamed.\n")?,
-            }
-        }
-        if plane != DEFAULT_CONTROL_PLANE {
-            writeln!(out, "For the other commands:  export COUNTERSIGN_CONTROL_PLANE={plane}")?;
-        }
-        writeln!(out, "See what is there:       countersign binding list")?;
-        writeln!(out, "Ctrl-C stops.")?;
-        Ok(out.flush()?)
-    }
-
     /// The node first, so that no request finds its backend gone.
     async fn stop(self) {
         self.node.shutdown().await;
@@ -189,35 +147,6 @@ impl Running {
         }
         self.plane.shutdown().await;
     }
-}
-
-/// The two experiments: a request that arrives signed, and the same one changed on its way.
-fn tell_demo(out: &mut impl std::io::Write, proxy: &str, backend: &str) -> std::io::Result<()> {
-    let call = format!("'{proxy}{}/hello?name=world'", demo::PATH);
-    writeln!(out, "See a signature arrive; the backend answers 200 with what it verified:\n")?;
-    writeln!(out, "  curl -i {call}\n")?;
-    writeln!(out, "Take the signed headers, and change the query on the way; it answers 401:\n")?;
-    writeln!(out, "  curl -s {call} |")?;
-    writeln!(
-        out,
-        r#"    sed -nE 's/.*\["(host|x-sdk-date|authorization)","(.*)"\].*/header = "\1: \2"/p' |"#
-    )?;
-    writeln!(out, "    curl -i -K - '{backend}{}/hello?name=mallory'\n", demo::PATH)
-}
-
-fn tell_unsigned(out: &mut impl std::io::Write) -> std::io::Result<()> {
-    writeln!(out, "The demo does not sign any more, since it was changed. To have it back:\n")?;
-    writeln!(out, "  countersign api publish demo/demo --env RELEASE")?;
-    writeln!(out, "  countersign bind demo --api demo/demo --env RELEASE --replace\n")
-}
-
-fn tell_other_secret(out: &mut impl std::io::Write, data_dir: &Path) -> std::io::Result<()> {
-    let file = data_dir.join(secret_file::NAME);
-    writeln!(
-        out,
-        "The sample backend has another secret than the demo's key. To make them agree:\n"
-    )?;
-    writeln!(out, "  countersign key replace-secret demo --secret-file {}\n", file.display())
 }
 
 /// The sample backend, and the demo that leads to it.
