@@ -51,10 +51,13 @@ impl Keeper {
         let stopped = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&stopped);
         let thread = thread::Builder::new().name("log-keeper".into()).spawn(move || {
-            while !stop.load(Ordering::Acquire) {
+            let mut last = false;
+            while !last {
                 thread::park_timeout(CHECKPOINT_EVERY);
+                // Asked before, so that after the last append there is one more round.
+                last = stop.load(Ordering::Acquire);
                 if let Err(error) = kept.keep() {
-                    kept.give_up_unless_full(&error);
+                    last |= kept.gives_up(&error);
                 }
             }
         })?;
@@ -141,13 +144,13 @@ impl Kept {
         Ok(())
     }
 
-    /// A full disk may have room again; with anything else nobody knows what is on disk.
-    fn give_up_unless_full(&self, error: &KeepError) {
-        match error {
-            KeepError::Disk(disk) if disk.is_out_of_space() => {
-                tracing::warn!(%error, "the checkpoint or a segment waits for space");
-            }
-            _ => self.log.fail(&error.to_string()),
+    /// A full disk may have room again; after anything else nobody knows what is on disk.
+    fn gives_up(&self, error: &KeepError) -> bool {
+        if matches!(error, KeepError::Disk(disk) if disk.is_out_of_space()) {
+            tracing::warn!(%error, "the checkpoint or a segment waits for space");
+            return false;
         }
+        self.log.fail(&error.to_string());
+        true
     }
 }
