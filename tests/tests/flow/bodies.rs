@@ -2,9 +2,11 @@
 
 use countersign_proto::v1::{Api, BodyPolicy, Method};
 use countersign_shared::signing::Refusal;
-use countersign_tests::{Answer, Backend, HmacClaim, Plane, Seen, node_with, request, soon};
+use countersign_tests::{
+    Answer, Backend, Client, HmacClaim, Plane, Seen, node_with, request, soon,
+};
 
-use crate::gateway::{ORDERS, RELEASE, SHOP, api_of};
+use crate::gateway::{Gateway, ORDERS, RELEASE, SHOP, api_of};
 
 const LIMIT_BYTES: usize = 64 * 1024;
 
@@ -64,6 +66,30 @@ async fn bodies_are_signed_refused_or_marked_by_policy() {
     }
     soon("the node's end", node.shutdown()).await;
     plane.stop().await;
+}
+
+#[tokio::test]
+async fn a_get_with_a_body_in_chunks_arrives_whole() {
+    let gateway = Gateway::start().await;
+    gateway.management.create_key(&ORDERS).await;
+    for (name, policy) in [("signed", BodyPolicy::Required), ("streamed", BodyPolicy::Unsigned)] {
+        let api = gateway.api(name, &format!("/{name}"));
+        gateway.publish(Api { body_policy: policy.into(), ..api }).await;
+        gateway.bind(&ORDERS, name).await;
+    }
+    gateway.publish(gateway.api("open", "/open")).await;
+    // Over one connection, which is worth nothing more where a body was left unread.
+    let mut client = Client::connect(gateway.node.proxy_address()).await;
+    let body = body(30_000);
+    for path in ["/signed", "/streamed", "/open"] {
+        let request = [b"GET".as_slice(), &in_chunks(path, &body)[b"POST".len()..]].concat();
+        client.send(request).await;
+        assert_eq!(client.answer().await.expect("an answer").status, 200);
+        let seen = gateway.backend.last();
+        assert_eq!((seen.method.as_str(), seen.target.as_str()), ("GET", path));
+        assert!(seen.body == body, "{} bytes arrived at {path}", seen.body.len());
+    }
+    gateway.end().await;
 }
 
 /// Signed, but not the body, and openly so.
