@@ -1,5 +1,5 @@
 //! The contract of `verifiers/README.md` over this crate's `verify`, which leaves to its caller
-//! what needs a body stream or a memory: the body's limit, further required headers, replays.
+//! the body's limit, further required headers, replays, and to look up no empty secret.
 
 use countersign_shared::secret::Secret;
 use countersign_shared::signing::{Received, Scheme, VerifyOptions, verify};
@@ -65,6 +65,7 @@ fn verified(request: &Request) -> Expected {
         .iter()
         .flat_map(|(scheme, key, secrets)| secrets.iter().map(move |text| (*scheme, *key, *text)))
         .map(|(scheme, key, text)| (scheme, key, Secret::new(text.into())))
+        .filter(|(_, _, secret)| !secret.is_empty())
         .collect();
     let secrets_of = |scheme, asked: &str| {
         let (scheme, asked) = (name_of(scheme), asked.to_owned());

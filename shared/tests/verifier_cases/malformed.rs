@@ -189,7 +189,10 @@ fn unknown_keys() -> Vec<Case> {
         post().header("Authorization", format!("Basic {}", STANDARD.encode(credentials)))
     };
     let first = post().signed_by("nobodys_key", SECRET, &["host", "x-sdk-date"]);
+    let empty = post().signed_by("empty_key", "", &["host", "x-sdk-date"]);
     let others = [
+        (empty, "empty", "a key whose secret is empty, signed with it"),
+        (basic("empty_basic_key:"), "basic-empty-secret", "a Basic key whose secret is empty"),
         (
             first.without("host").now(5000),
             "first",
