@@ -6,7 +6,7 @@ use countersign_shared::id::{ApiId, KeyId};
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
-    #[error("invalid: {}", join(.0))]
+    #[error("invalid fields: {}", join(.0))]
     InvalidFields(Vec<InvalidField>),
     #[error("there is no {kind} `{reference}`; name it by id or by name")]
     NotFound { kind: &'static str, reference: String },
