@@ -22,6 +22,10 @@ use countersign_proto::v1::{
 use prost::Message;
 use tokio::sync::watch;
 
+/// As in the binary: the request path allocates much and for a short time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const ENVIRONMENT: [u8; 16] = [1; 16];
 const GROUP: u128 = 1;
 const SIGNER: u128 = 2;

@@ -3,13 +3,14 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Seconds since 1970, for the date of a signature.
+/// The time since 1970, for the date of a signature.
 #[expect(clippy::disallowed_methods, reason = "this file is where the clock is read")]
+pub(crate) fn since_1970() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
 pub(crate) fn unix_seconds() -> i64 {
-    match SystemTime::now().duration_since(UNIX_EPOCH) {
-        Ok(since) => i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
-        Err(_) => 0,
-    }
+    i64::try_from(since_1970().as_secs()).unwrap_or(i64::MAX)
 }
 
 /// For durations; never goes back.

@@ -25,21 +25,26 @@ const ROOM_WAIT: Duration = Duration::from_secs(1);
 /// How long a client may stay silent inside a body that is being read.
 const BODY_SILENCE_MAX: Duration = Duration::from_secs(30);
 
-/// The bytes of bodies that all workers together hold in memory.
+/// How much of bodies is held in memory.
 #[derive(Debug, Clone)]
-pub(super) struct Budget(Arc<Semaphore>);
+pub(super) struct Limits {
+    /// Of one request.
+    body_bytes_max: usize,
+    /// What is left of what all requests of all workers may hold together.
+    room: Arc<Semaphore>,
+}
 
-impl Budget {
-    pub(super) fn new(bytes_max: usize) -> Self {
-        Self(Arc::new(Semaphore::new(bytes_max)))
+impl Limits {
+    pub(super) fn new(body_bytes_max: usize, buffered_bytes_max: usize) -> Self {
+        Self { body_bytes_max, room: Arc::new(Semaphore::new(buffered_bytes_max)) }
     }
 
-    async fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Refusal> {
+    async fn take_room(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Refusal> {
         let bytes = u32::try_from(bytes).map_err(|_| Refusal::Overloaded)?;
-        if let Ok(permit) = Arc::clone(&self.0).try_acquire_many_owned(bytes) {
+        if let Ok(permit) = Arc::clone(&self.room).try_acquire_many_owned(bytes) {
             return Ok(permit);
         }
-        let room = Arc::clone(&self.0).acquire_many_owned(bytes);
+        let room = Arc::clone(&self.room).acquire_many_owned(bytes);
         timeout(ROOM_WAIT, room).await.ok().and_then(Result::ok).ok_or(Refusal::Overloaded)
     }
 }
@@ -89,25 +94,25 @@ impl OutboundBody {
 pub(super) async fn read(
     body: Incoming,
     policy: BodyPolicy,
-    bytes_max: usize,
-    budget: &Budget,
+    limits: &Limits,
 ) -> Result<(Payload, OutboundBody), Refusal> {
+    let bytes_max = limits.body_bytes_max;
     let declared = body.size_hint().lower();
     let too_large = usize::try_from(declared).map_or(true, |declared| declared > bytes_max);
     match policy {
         BodyPolicy::Required if too_large => Err(Refusal::BodyTooLarge { bytes_max }),
         BodyPolicy::Unsigned => Ok((Payload::Unsigned, OutboundBody::stream(body))),
         BodyPolicy::Auto if too_large => Ok((Payload::Unsigned, OutboundBody::stream(body))),
-        BodyPolicy::Required | BodyPolicy::Auto => hold(body, policy, bytes_max, budget).await,
+        BodyPolicy::Required | BodyPolicy::Auto => hold(body, policy, limits).await,
     }
 }
 
 async fn hold(
     mut body: Incoming,
     policy: BodyPolicy,
-    bytes_max: usize,
-    budget: &Budget,
+    limits: &Limits,
 ) -> Result<(Payload, OutboundBody), Refusal> {
+    let bytes_max = limits.body_bytes_max;
     let mut held = Held::default();
     let mut room: Option<OwnedSemaphorePermit> = None;
     let mut hash = Sha256::new();
@@ -118,7 +123,7 @@ async fn hold(
         let frame = frame.map_err(|_| Refusal::BadFraming("the body broke off or is malformed"))?;
         // Trailers are dropped.
         let Ok(chunk) = frame.into_data() else { continue };
-        let more = budget.take(chunk.len()).await?;
+        let more = limits.take_room(chunk.len()).await?;
         match &mut room {
             None => room = Some(more),
             Some(room) => room.merge(more),

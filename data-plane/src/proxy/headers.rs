@@ -45,23 +45,49 @@ pub(super) fn set_forwarded(
 /// Takes from a response what concerns only the connection to the backend. False where the
 /// Connection list is not one.
 pub(super) fn strip_response(headers: &mut HeaderMap) -> bool {
-    if let Some(first) = headers.get(CONNECTION) {
-        let plain = |v: &HeaderValue| {
-            v.as_bytes().eq_ignore_ascii_case(b"keep-alive")
-                || v.as_bytes().eq_ignore_ascii_case(b"close")
-        };
-        if !plain(first) || headers.get_all(CONNECTION).iter().nth(1).is_some() {
-            let Some(named) = named_by_connection(headers) else { return false };
-            for name in named {
-                headers.remove(name);
-            }
+    let mut hops = Hops::default();
+    for (name, value) in headers.iter() {
+        hops.note(name.as_str(), value);
+    }
+    if hops.lists_names {
+        let Some(named) = named_by_connection(headers) else { return false };
+        for name in named {
+            headers.remove(name);
         }
+    }
+    if hops.has_connection {
         headers.remove(CONNECTION);
     }
-    for name in [TRANSFER_ENCODING, KEEP_ALIVE, UPGRADE, TE, TRAILER, PROXY_CONNECTION] {
-        headers.remove(name);
+    if hops.has_others {
+        for name in [TRANSFER_ENCODING, KEEP_ALIVE, UPGRADE, TE, TRAILER, PROXY_CONNECTION] {
+            headers.remove(name);
+        }
     }
     true
+}
+
+/// Which hop-by-hop headers a response has: most have one, Connection, and it names nothing.
+#[derive(Default)]
+struct Hops {
+    has_connection: bool,
+    lists_names: bool,
+    has_others: bool,
+}
+
+impl Hops {
+    fn note(&mut self, name: &str, value: &HeaderValue) {
+        match name {
+            "connection" => {
+                let value = value.as_bytes();
+                let plain = [b"keep-alive".as_slice(), b"close"];
+                self.lists_names |= !plain.iter().any(|word| value.eq_ignore_ascii_case(word));
+                self.has_connection = true;
+            }
+            "transfer-encoding" | "keep-alive" | "upgrade" | "te" | "trailer"
+            | "proxy-connection" => self.has_others = true,
+            _ => {}
+        }
+    }
 }
 
 fn named_by_connection(headers: &HeaderMap) -> Option<Vec<HeaderName>> {

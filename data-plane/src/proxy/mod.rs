@@ -1,8 +1,10 @@
 //! The proxy: from a client's request to a signed request and back. [`handle`] is the whole
 //! story; each sentence of it is a function in a file beside this one.
 
+mod alarm;
 mod answer;
 mod body;
+mod connection;
 mod edge;
 mod headers;
 mod pool;
@@ -12,43 +14,47 @@ mod seal;
 mod upstream;
 mod worker;
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
+use std::time::Instant;
 
 use bytes::Bytes;
 use countersign_shared::api;
 use countersign_shared::signing::{Payload, QueryMode, Target, clean_path};
 use http::header::HOST;
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, Response, Uri};
+use http::{HeaderValue, Method, Request, Response, Uri, Version};
 use hyper::body::{Body, Incoming};
-use tokio::time::timeout;
 
 use crate::clock;
-use crate::table::{Asked, Place, Route, RoutingTable, Signer, Signing};
+use crate::table::{Asked, Place, Route, Signer, Signing};
 use crate::telemetry::RouteClass;
+use alarm::Alarm;
 use answer::AnswerBody;
 use body::OutboundBody;
+use connection::Connection;
 use edge::Doomed;
 use refusal::Refusal;
 use upstream::{Failed, Lease, Over};
-use worker::Worker;
 pub use worker::{Phase, Shared, bind, run_worker};
+use worker::{TableInForce, Worker};
 
 /// Answers one request: the backend's answer, or a refusal in its place.
-async fn handle(
-    worker: &Rc<Worker>,
-    peer: &HeaderValue,
-    request: Request<Incoming>,
-) -> Response<AnswerBody> {
+async fn handle(connection: &Rc<Connection>, request: Request<Incoming>) -> Response<AnswerBody> {
+    connection.alarm.silence();
+    let worker = &connection.worker;
     let (head, body) = request.into_parts();
     let request_id = match edge::request_id(&head.headers) {
         Some(id) => id.clone(),
         None => worker.request_ids.next(),
     };
     let mut class = RouteClass::None;
-    let answer = forward(worker, peer, &request_id, head, body, &mut class).await;
+    let answer = forward(connection, &request_id, head, body, &mut class).await;
     let mut response = answer.unwrap_or_else(|refusal| {
         tracing::debug!(code = refusal.code(), ?request_id, "refused");
+        connection.expect_head(clock::now());
         refusal.into_response(&request_id)
     });
     response.headers_mut().insert(headers::X_REQUEST_ID, request_id);
@@ -56,51 +62,56 @@ async fn handle(
     response
 }
 
+/// Routes, strips, signs and sends; passes the answer on.
 async fn forward(
-    worker: &Rc<Worker>,
-    peer: &HeaderValue,
+    connection: &Rc<Connection>,
     request_id: &HeaderValue,
     mut head: Parts,
     body: Incoming,
     class: &mut RouteClass,
 ) -> Result<Response<AnswerBody>, Refusal> {
+    let worker = &connection.worker;
     let table = worker.table();
-    let table: Result<&RoutingTable, _> =
-        table.as_deref().map(|table| &**table).ok_or(Refusal::NoConfiguration);
-    let plan = plan(worker, table, &mut head)?;
+    let plan = plan(worker, table.as_deref(), &mut head)?;
     *class = plan.class();
     let turn = worker.next_turn();
-    headers::set_forwarded(
-        &mut head.headers,
-        peer,
-        request_id,
-        plan.route.place(turn).host.clone(),
-    );
+    let host = plan.route.place(turn).host.clone();
+    headers::set_forwarded(&mut head.headers, &connection.peer, request_id, host);
     let (payload, body) = match plan.signer {
         Some(Signer::Hmac(_)) if !body.is_end_stream() => {
-            Box::pin(body::read(
-                body,
-                plan.route.body_policy(),
-                worker.body_bytes_max(),
-                worker.budget(),
-            ))
-            .await?
+            Box::pin(body::read(body, plan.route.body_policy(), worker.limits())).await?
         }
         _ => (Payload::Empty, OutboundBody::stream(body)),
     };
+    let began = clock::now();
     if let Some(signer) = plan.signer {
-        worker.seal.sign(signer, &head.method, &plan.target, payload, &mut head.headers)?;
+        let headers = &mut head.headers;
+        worker.seal.sign(signer, &head.method, &plan.target, payload, began, headers)?;
         worker.meters.signed(*class);
     }
     head.uri = uri_of(plan.target)?;
-    head.version = http::Version::HTTP_11;
+    head.version = Version::HTTP_11;
     let request = Request::from_parts(head, body);
-    let began = clock::now();
-    let exchange = exchange(worker, (plan.route, plan.signer, payload), turn, request);
-    let exchanged = timeout(plan.route.timeout, exchange).await;
-    let (response, lease) = exchanged.map_err(|_| Refusal::BackendTimeout)??;
-    worker.meters.backend_answered(clock::now().saturating_duration_since(began));
-    answer::pass_on(response, lease).await
+    connection.alarm.set(began + plan.route.timeout);
+    let exchange = exchange(worker, (plan.route, plan.signer, payload), turn, request, began);
+    let (response, lease) = in_time(&connection.alarm, exchange).await?;
+    connection.alarm.silence();
+    let ended = clock::now();
+    worker.meters.backend_answered(ended.saturating_duration_since(began));
+    answer::pass_on(connection, response, lease, ended).await
+}
+
+/// The outcome of an exchange, or a timeout when the alarm rings first.
+async fn in_time<T>(
+    alarm: &Alarm,
+    exchange: impl Future<Output = Result<T, Refusal>>,
+) -> Result<T, Refusal> {
+    let mut exchange = pin!(exchange);
+    poll_fn(|cx| match exchange.as_mut().poll(cx) {
+        Poll::Ready(done) => Poll::Ready(done),
+        Poll::Pending => alarm.poll_rung(cx, clock::now).map(|()| Err(Refusal::BackendTimeout)),
+    })
+    .await
 }
 
 /// What is to be done with a request.
@@ -124,7 +135,7 @@ impl Plan<'_> {
 /// Admits the head, finds its API, and strips what may not go on.
 fn plan<'t>(
     worker: &Worker,
-    table: Result<&'t RoutingTable, Refusal>,
+    table: Option<&'t TableInForce>,
     head: &mut Parts,
 ) -> Result<Plan<'t>, Refusal> {
     let mut doomed = worker.doomed.take();
@@ -139,13 +150,13 @@ fn plan<'t>(
 fn route<'t>(
     head: &Parts,
     doomed: &mut Doomed,
-    table: Result<&'t RoutingTable, Refusal>,
+    table: Option<&'t TableInForce>,
 ) -> Result<Plan<'t>, Refusal> {
     let admitted = edge::admit(head, doomed)?;
     let path = clean_path(head.uri.path()).map_err(|e| Refusal::bad_request(e.to_string()))?;
     let method = method_of(&head.method).ok_or(Refusal::ApiNotFound)?;
     let asked = Asked { host: admitted.host, stage: admitted.stage, method, path: &path };
-    let routed = table?.find(&asked).ok_or(Refusal::ApiNotFound)?;
+    let routed = table.ok_or(Refusal::NoConfiguration)?.find(&asked).ok_or(Refusal::ApiNotFound)?;
     let signer = match routed.signing {
         Signing::Unbound => None,
         Signing::By(signer) => Some(signer),
@@ -162,12 +173,15 @@ async fn exchange(
     plan: (&Route, Option<&Signer>, Payload),
     mut turn: usize,
     mut request: Request<OutboundBody>,
+    now: Instant,
 ) -> Result<(Response<Incoming>, Lease), Refusal> {
     let (route, signer, payload) = plan;
     let mut tries_left = route.retries();
     let mut over = Over::Any;
     loop {
-        match upstream::send(&worker.pool, route.place(turn), over, request, route.timeout).await {
+        match upstream::send(&worker.pool, route.place(turn), over, request, route.timeout, now)
+            .await
+        {
             Ok(answered) => return Ok(answered),
             Err(Failed::Broken) => return Err(Refusal::BackendAnswerBroken),
             Err(Failed::Stale(again)) => {
@@ -197,7 +211,7 @@ fn readdress(
     let (method, uri) = (request.method().clone(), request.uri());
     let target = Target::join(uri.path(), "", uri.query(), QueryMode::Raw);
     let target = target.map_err(|_| Refusal::SigningFailed)?;
-    worker.seal.sign(signer, &method, &target, payload, request.headers_mut())
+    worker.seal.sign(signer, &method, &target, payload, clock::now(), request.headers_mut())
 }
 
 fn uri_of(target: Target) -> Result<Uri, Refusal> {

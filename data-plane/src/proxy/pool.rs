@@ -40,13 +40,13 @@ pub(super) struct Lease {
 
 impl Pool {
     /// The connection that was used last: the others get the chance to grow too old.
-    pub(super) fn take(self: &Rc<Self>, address: &Arc<str>) -> Option<Lease> {
+    pub(super) fn take(self: &Rc<Self>, address: &Arc<str>, now: Instant) -> Option<Lease> {
         let mut pools = self.idle.borrow_mut();
         let idle = pools.get_mut(address)?;
         let usable = |idle: &Idle| idle.sender.is_ready();
         while let Some(last) = idle.pop() {
             if usable(&last) {
-                let idle_for = Some(clock::now().saturating_duration_since(last.since));
+                let idle_for = Some(now.saturating_duration_since(last.since));
                 return Some(self.lease(Arc::clone(address), last.sender, idle_for));
             }
         }
@@ -76,7 +76,7 @@ impl Pool {
 }
 
 impl Lease {
-    pub(super) fn give_back(self) {
+    pub(super) fn give_back(self, now: Instant) {
         let Some(pool) = self.pool.upgrade() else { return };
         if self.sender.is_closed() {
             return;
@@ -84,7 +84,7 @@ impl Lease {
         let mut pools = pool.idle.borrow_mut();
         let idle = pools.entry(self.address).or_default();
         if idle.len() < IDLE_CONNECTIONS_MAX {
-            idle.push(Idle { sender: self.sender, since: clock::now() });
+            idle.push(Idle { sender: self.sender, since: now });
         }
     }
 }

@@ -2,6 +2,7 @@
 //! It never decides whether to sign, and forwards nothing.
 
 use std::cell::{Cell, RefCell};
+use std::time::{Duration, Instant};
 
 use countersign_shared::signing::{
     HmacSigner, Payload, SdkDate, SignRequest, Target, UNSIGNED_PAYLOAD,
@@ -16,6 +17,7 @@ use crate::table::Signer;
 
 /// Room for the longest usual canonical request, so that the buffer need not grow.
 const CANONICAL_BYTES_USUAL: usize = 1024;
+const NANOS_PER_SECOND: u32 = 1_000_000_000;
 
 /// A worker's writing desk: the date, written once a second, and a buffer.
 pub(super) struct Seal {
@@ -27,12 +29,14 @@ pub(super) struct Seal {
 struct WrittenDate {
     date: SdkDate,
     value: HeaderValue,
+    /// When the next second begins.
+    good_until: Instant,
 }
 
 impl Seal {
     pub(super) fn new() -> Self {
         Self {
-            date: RefCell::new(WrittenDate::at(clock::unix_seconds())),
+            date: RefCell::new(WrittenDate::now(clock::now())),
             buffer: Cell::new(Vec::with_capacity(CANONICAL_BYTES_USUAL)),
         }
     }
@@ -44,6 +48,7 @@ impl Seal {
         method: &Method,
         target: &Target,
         payload: Payload,
+        now: Instant,
         headers: &mut HeaderMap,
     ) -> Result<(), Refusal> {
         match signer {
@@ -51,7 +56,7 @@ impl Seal {
                 headers.insert(AUTHORIZATION, value.clone());
                 Ok(())
             }
-            Signer::Hmac(signer) => self.sign_hmac(signer, method, target, payload, headers),
+            Signer::Hmac(signer) => self.sign_hmac(signer, method, target, payload, now, headers),
         }
     }
 
@@ -61,9 +66,13 @@ impl Seal {
         method: &Method,
         target: &Target,
         payload: Payload,
+        now: Instant,
         headers: &mut HeaderMap,
     ) -> Result<(), Refusal> {
-        let written = self.date_now();
+        let mut written = self.date.borrow_mut();
+        if now >= written.good_until {
+            *written = WrittenDate::now(now);
+        }
         let host = headers.get(HOST).and_then(|host| host.to_str().ok());
         let host = host.ok_or(Refusal::SigningFailed)?;
         let request =
@@ -80,21 +89,15 @@ impl Seal {
         }
         Ok(())
     }
-
-    fn date_now(&self) -> std::cell::RefMut<'_, WrittenDate> {
-        let seconds = clock::unix_seconds();
-        let mut written = self.date.borrow_mut();
-        if written.date.unix_seconds() != seconds {
-            *written = WrittenDate::at(seconds);
-        }
-        written
-    }
 }
 
 impl WrittenDate {
-    fn at(seconds: i64) -> Self {
-        let date = SdkDate::from_unix_seconds(seconds);
+    fn now(now: Instant) -> Self {
+        let since = clock::since_1970();
+        let date = SdkDate::from_unix_seconds(i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
         let value = HeaderValue::from_bytes(date.as_bytes());
-        Self { date, value: value.unwrap_or_else(|_| HeaderValue::from_static("")) }
+        let value = value.unwrap_or_else(|_| HeaderValue::from_static(""));
+        let rest_of_second = Duration::from_nanos((NANOS_PER_SECOND - since.subsec_nanos()).into());
+        Self { date, value, good_until: now + rest_of_second }
     }
 }

@@ -4,7 +4,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::{Method, Request, Response};
 use hyper::body::Incoming;
@@ -48,8 +48,9 @@ pub(super) async fn send(
     over: Over,
     request: Request<OutboundBody>,
     connect_timeout: Duration,
+    now: Instant,
 ) -> Result<(Response<Incoming>, Lease), Failed> {
-    let pooled = if over == Over::Any { pool.take(&place.address) } else { None };
+    let pooled = if over == Over::Any { pool.take(&place.address, now) } else { None };
     let mut lease = match pooled {
         Some(lease) => lease,
         None => match Box::pin(connect(&place.address, connect_timeout)).await {

@@ -2,27 +2,22 @@
 //! pool. Workers share the port, and of everything else only what [`Shared`] says.
 
 use std::cell::{Cell, RefCell};
-use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::ops::Deref;
-use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use http::HeaderValue;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinSet, LocalSet};
-use tracing::{debug, warn};
+use tracing::warn;
 
-use super::body::Budget;
+use super::body::Limits;
+use super::connection;
 use super::edge::Doomed;
 use super::pool::Pool;
 use super::request_id::RequestIds;
@@ -34,10 +29,6 @@ use crate::telemetry::WorkerMeters;
 /// Per worker; more wait in the listener's backlog.
 const CONNECTIONS_MAX: usize = 20_000;
 const BACKLOG: i32 = 4096;
-/// How long a client may take for a head, and how long a connection may idle between two.
-const HEAD_TIME_MAX: Duration = Duration::from_mins(1);
-/// More than a head may have, so that the refusal can say why.
-const READ_BUFFER_BYTES_MAX: usize = 192 * 1024;
 const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(5);
 /// When the process has no more file descriptors, accepting pauses for this long.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -47,17 +38,13 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub struct Shared {
     /// None before the first complete snapshot.
     pub table: ArcSwapOption<RoutingTable>,
-    budget: Budget,
-    body_bytes_max: usize,
+    limits: Limits,
 }
 
 impl Shared {
     pub fn new(body_bytes_max: usize, buffered_bytes_max: usize) -> Self {
-        Self {
-            table: ArcSwapOption::empty(),
-            budget: Budget::new(buffered_bytes_max),
-            body_bytes_max,
-        }
+        let limits = Limits::new(body_bytes_max, buffered_bytes_max);
+        Self { table: ArcSwapOption::empty(), limits }
     }
 }
 
@@ -82,8 +69,9 @@ pub(crate) struct Worker {
     pub(super) meters: Arc<WorkerMeters>,
     pub(super) doomed: Cell<Doomed>,
     turn: Cell<usize>,
-    draining: Cell<bool>,
-    drain: Notify,
+    is_draining: Cell<bool>,
+    /// Wakes all connections when draining begins.
+    pub(super) drain: Notify,
 }
 
 /// A worker's share of the table: counted once for all requests of the worker, so that they
@@ -143,7 +131,7 @@ impl Worker {
             meters,
             doomed: Cell::default(),
             turn: Cell::new(0),
-            draining: Cell::new(false),
+            is_draining: Cell::new(false),
             drain: Notify::new(),
         })
     }
@@ -170,12 +158,12 @@ impl Worker {
         turn
     }
 
-    pub(super) fn budget(&self) -> &Budget {
-        &self.shared.budget
+    pub(super) fn is_draining(&self) -> bool {
+        self.is_draining.get()
     }
 
-    pub(super) fn body_bytes_max(&self) -> usize {
-        self.shared.body_bytes_max
+    pub(super) fn limits(&self) -> &Limits {
+        &self.shared.limits
     }
 
     async fn serve(self: &Rc<Self>, listener: TcpListener, mut phase: watch::Receiver<Phase>) {
@@ -185,7 +173,7 @@ impl Worker {
             tokio::select! {
                 accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => match accepted {
                     Ok((stream, peer)) => {
-                        connections.spawn_local(serve_connection(Rc::clone(self), stream, peer));
+                        connections.spawn_local(connection::serve(Rc::clone(self), stream, peer));
                     }
                     Err(error) => {
                         warn!(%error, "no connection can be accepted; trying again");
@@ -202,38 +190,8 @@ impl Worker {
             }
         }
         drop(listener);
-        self.draining.set(true);
+        self.is_draining.set(true);
         self.drain.notify_waiters();
         while connections.join_next().await.is_some() {}
-    }
-}
-
-async fn serve_connection(worker: Rc<Worker>, stream: TcpStream, peer: SocketAddr) {
-    if let Err(error) = stream.set_nodelay(true) {
-        debug!(%error, "a client was gone before its first request");
-        return;
-    }
-    let Ok(peer) = HeaderValue::from_str(&peer.ip().to_canonical().to_string()) else { return };
-    let service = service_fn(|request| {
-        let (worker, peer) = (Rc::clone(&worker), peer.clone());
-        async move { Ok::<_, std::convert::Infallible>(super::handle(&worker, &peer, request).await) }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIME_MAX)
-        .max_buf_size(READ_BUFFER_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), service);
-    let mut connection = pin!(connection);
-    let mut drain = pin!(worker.drain.notified());
-    let mut is_told = drain.as_mut().enable();
-    let served = poll_fn(|cx| {
-        if !is_told && (worker.draining.get() || drain.as_mut().poll(cx).is_ready()) {
-            is_told = true;
-            connection.as_mut().graceful_shutdown();
-        }
-        connection.as_mut().poll(cx)
-    });
-    if let Err(error) = served.await {
-        debug!(%error, "a connection ended early");
     }
 }
