@@ -13,6 +13,7 @@ mod checkpoint;
 mod data_dir;
 pub(crate) mod disk;
 mod frame;
+mod growing_file;
 mod keeper;
 mod local;
 mod memory;

@@ -9,12 +9,10 @@
 //! - A torn tail is dropped in silence: whoever reads frames verifies the chain and the end.
 
 use std::any::Any;
-use std::fs::{File, OpenOptions};
-use std::io;
-use std::os::unix::fs::FileExt;
+use std::fs::File;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, RwLockReadGuard};
 use std::thread;
 use std::time::Duration;
 
@@ -22,15 +20,11 @@ use bytes::Bytes;
 
 use super::disk::{self, DiskError};
 use super::frame::{self, Encoded, FRAME_BYTES_MAX};
+use super::growing_file::GrowingFile;
 use super::{Durability, OpenError, RESTORE};
 
 /// Sled keeps this much of its pages in memory.
 const CACHE_BYTES_MAX: u64 = 64 * 1024 * 1024;
-/// Sled writes its file in segments of this size, each beginning with a header.
-const SEGMENT_BYTES: u64 = 512 * 1024;
-const SEGMENT_HEADER_BYTES: usize = 20;
-/// Written ahead of sled whenever it enters the last two segments of its file.
-const RESERVE_BYTES: usize = 1024 * 1024;
 /// A handle of this process that is just being dropped still holds sled's lock for a moment.
 const RELEASE_WAIT_TRIES: u32 = 500;
 const RELEASE_WAIT: Duration = Duration::from_millis(10);
@@ -40,11 +34,8 @@ const EPOCH_KEY: &str = "writer epoch";
 pub(super) struct Store {
     db: sled::Db,
     frames: sled::Tree,
-    /// Sled's file once more, to sync it and to write ahead of sled.
-    file: File,
+    file: GrowingFile,
     durability: Durability,
-    /// Held by readers, so that nothing moves sled's end of the file while it is written ahead.
-    growing: RwLock<()>,
 }
 
 /// Sled failed, or what it holds is not frames.
@@ -70,14 +61,9 @@ impl Store {
         let corrupt = |what: String| OpenError::Corrupt { file: path.to_owned(), what };
         let db = open_sled(path).map_err(corrupt)?;
         let frames = db.open_tree("frames").map_err(|error| corrupt(error.to_string()))?;
-        let file_path = path.join("db");
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(&file_path)
-            .map_err(DiskError::at("open", &file_path))?;
+        let file = GrowingFile::open(&path.join("db"))?;
         sync_names(path)?;
-        Ok(Self { db, frames, file, durability, growing: RwLock::new(()) })
+        Ok(Self { db, frames, file, durability })
     }
 
     /// Counts this opening of the log, durably, and returns its number.
@@ -90,7 +76,7 @@ impl Store {
         };
         let epoch = last + 1;
         self.db.insert(EPOCH_KEY, &epoch.to_be_bytes()).map_err(StoreError::at("write"))?;
-        self.make_durable()?;
+        self.make_durable(EPOCH_KEY.len())?;
         Ok(epoch)
     }
 
@@ -110,19 +96,19 @@ impl Store {
             }
         }
         .map_err(StoreError::at("write"))?;
-        self.make_durable()
+        self.make_durable(frames.iter().map(|frame| frame.bytes.len()).sum())
     }
 
     /// The frames in order, from the one that begins at the revision or next after it.
     pub(super) fn frames_from(&self, first_revision: u64) -> Frames<'_> {
-        let still = self.growing.read().unwrap_or_else(PoisonError::into_inner);
+        let still = self.file.hold_still();
         Frames { parts: self.frames.range(part_key(first_revision, 0)..), _still: still }
     }
 
     /// The frame that begins at the revision or next before it.
     pub(super) fn frame_at(&self, revision: u64) -> Result<Option<Bytes>, StoreError> {
         let last_part = {
-            let _still = self.growing.read().unwrap_or_else(PoisonError::into_inner);
+            let _still = self.file.hold_still();
             self.frames.range(..=part_key(revision, u16::MAX)).next_back()
         };
         let Some(found) = last_part else {
@@ -133,44 +119,12 @@ impl Store {
         self.frames_from(first_revision).next().transpose()
     }
 
-    fn make_durable(&self) -> Result<(), StoreError> {
+    fn make_durable(&self, committed_bytes: usize) -> Result<(), StoreError> {
         self.db.flush().map_err(StoreError::at("flush"))?;
         match self.durability {
             Durability::FlushOnlyForTests => Ok(()),
-            Durability::Full => self
-                .write_ahead()
-                .and_then(|()| self.file.sync_data())
-                .map_err(StoreError::at("sync")),
+            Durability::Full => self.file.sync(committed_bytes).map_err(StoreError::at("sync")),
         }
-    }
-
-    /// Where a file grows, every fdatasync waits for the file system's journal as well;
-    /// where it has been written before, only for the data. So zeros are written ahead of
-    /// sled, which takes them for segments that are free, after a crash too. Called by the
-    /// one writer after a flush, so that sled has no write under way.
-    fn write_ahead(&self) -> io::Result<()> {
-        if !self.has_entered_last_segments()? {
-            return Ok(());
-        }
-        let _still = self.growing.write().unwrap_or_else(PoisonError::into_inner);
-        match self.file.write_all_at(&vec![0; RESERVE_BYTES], self.end()?) {
-            Err(error) if error.kind() == io::ErrorKind::StorageFull => Ok(()),
-            written => written,
-        }
-    }
-
-    fn has_entered_last_segments(&self) -> io::Result<bool> {
-        let mut header = [0; SEGMENT_HEADER_BYTES];
-        let Some(segment) = self.end()?.checked_sub(2 * SEGMENT_BYTES) else {
-            return Ok(true);
-        };
-        // Sled may have cut its file since, which is why an end too early is no error.
-        let read = self.file.read_at(&mut header, segment)?;
-        Ok(read < header.len() || header.iter().any(|byte| *byte != 0))
-    }
-
-    fn end(&self) -> io::Result<u64> {
-        Ok(self.file.metadata()?.len().next_multiple_of(SEGMENT_BYTES))
     }
 }
 
