@@ -27,8 +27,8 @@ async function readClone(request, bytesMax) {
     chunks.push(value);
     length += value.byteLength;
     if (length > bytesMax) {
-      // Nobody waits for this: it ends when the request itself is dropped.
-      reader.cancel().catch(() => {});
+      // The source stops once both have let go of it, and nobody needs to wait for that.
+      Promise.all([reader.cancel(), request.body.cancel()]).catch(() => {});
       throw bodyTooLarge(bytesMax);
     }
   }

@@ -98,7 +98,7 @@ export function middleware(
   next: (error?: unknown) => void,
 ) => Promise<void>;
 
-/** Verifies a Fetch `Request`. Its body can be read afterwards as if nobody had. */
+/** Verifies a Fetch `Request`. Its body can be read afterwards as if nobody had, if it is verified. */
 export function verifyFetch(
   request: Request,
   lookup: Lookup,

@@ -137,7 +137,10 @@ function serving(reader, options) {
     server.port = server.address().port;
     server.host = `127.0.0.1:${server.port}`;
   });
-  after(() => server.close());
+  after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
   return server;
 }
 

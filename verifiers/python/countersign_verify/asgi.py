@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import inspect
 import time
-from typing import Any, Awaitable, Callable, List, Optional, Tuple
+from typing import Any, Awaitable, Callable, Dict, List, Optional, Tuple
 from urllib.parse import quote
 
 from .refused import Refused
 from .request import Options, Request
 from .verify import Lookup, Verification, Verified, too_large
 
-Receive = Callable[[], Awaitable[dict]]
-Send = Callable[[dict], Awaitable[None]]
+Message = Dict[str, Any]
+Scope = Dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 
 
 class AsgiVerifier:
@@ -35,7 +37,7 @@ class AsgiVerifier:
         self._options = options
         self._clock = clock
 
-    async def __call__(self, scope: dict, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
@@ -51,7 +53,7 @@ class AsgiVerifier:
             receive = _again(verified.body, receive)
         await self._app(scope, receive, send)
 
-    async def _verify(self, scope: dict, receive: Receive) -> Verified:
+    async def _verify(self, scope: Scope, receive: Receive) -> Verified:
         request = Request(scope.get("method", "GET"), _target(scope), scope["headers"])
         verification = Verification(request, self._options, self._clock())
         verification.use(await _settled(self._lookup(verification.scheme, verification.key)))
@@ -74,7 +76,7 @@ async def _settled(value: Any) -> Any:
     return await value if inspect.isawaitable(value) else value
 
 
-def _target(scope: dict) -> bytes:
+def _target(scope: Scope) -> bytes:
     # Where the server keeps no raw path, what it unescaped is escaped again: it means the same.
     path = scope.get("raw_path") or quote(scope["path"], safe="/").encode()
     query = scope.get("query_string", b"")
@@ -100,7 +102,7 @@ def _again(body: bytes, receive: Receive) -> Receive:
     """A ``receive`` that gives the body once more, and then what comes after it."""
     is_given = False
 
-    async def receive_again() -> dict:
+    async def receive_again() -> Message:
         nonlocal is_given
         if is_given:
             return await receive()
@@ -110,7 +112,7 @@ def _again(body: bytes, receive: Receive) -> Receive:
     return receive_again
 
 
-async def _answer(refused: Refused, scope: dict, receive: Receive, send: Send) -> None:
+async def _answer(refused: Refused, scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "websocket":
         await receive()
         await send({"type": "websocket.close", "code": 1008, "reason": refused.reason.value})

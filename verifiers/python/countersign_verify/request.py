@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Callable, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
 Text = Union[str, bytes]
 
@@ -43,7 +43,7 @@ Headers = Mapping[bytes, List[bytes]]
 
 def by_name(headers: Iterable[Tuple[Text, Text]]) -> Headers:
     """All values of each header, by its name in lower case."""
-    found: dict = {}
+    found: Dict[bytes, List[bytes]] = {}
     for name, value in headers:
         found.setdefault(as_bytes(name).lower(), []).append(as_bytes(value))
     return found

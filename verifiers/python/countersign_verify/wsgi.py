@@ -64,7 +64,7 @@ def _target(environ: Environ) -> str:
     """The target as received where the server tells it, else one that means the same."""
     for name in ("REQUEST_URI", "RAW_URI"):
         if name in environ:
-            return environ[name]
+            return str(environ[name])
     # What the server unescaped is escaped again; the canonical path comes out the same.
     path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
     query = environ.get("QUERY_STRING", "")
