@@ -102,6 +102,7 @@ mod tests {
         v1::Api {
             id: "00112233445566778899aabbccddeeff".into(),
             api_group: "ffeeddccbbaa99887766554433221100".into(),
+            api_group_name: "shop".into(),
             name: "orders".into(),
             method: v1::Method::Get.into(),
             path: "/orders".into(),
@@ -144,6 +145,7 @@ mod tests {
                 "create_revision": 18_446_744_073_709_551_615_u64,
                 "update_revision": 0,
                 "published_in": [],
+                "api_group_name": "shop",
                 "revision": 7
             })
         );

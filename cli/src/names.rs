@@ -63,8 +63,7 @@ impl Names {
             Resource::Api => {
                 let reply = self.plane.apis().get_api(GetApiRequest { api: id }).await.ok()?;
                 let api = reply.into_inner().api?;
-                let group = Box::pin(self.of(Resource::Group, &api.api_group)).await;
-                Some(format!("{group}/{}", api.name))
+                Some(format!("{}/{}", api.api_group_name, api.name))
             }
             Resource::Key => {
                 let request = GetSignatureKeyRequest { signature_key: id };

@@ -29,14 +29,14 @@ pub enum Rejection {
     #[error("RELEASE exists from the start and keeps its name")]
     EnvironmentPermanent,
     #[error(
-        "environment `{name}` has {publications} published APIs and {bindings} bindings: take them offline and unbind them first"
+        "environment `{name}` is in use (published APIs: {publications}, bindings: {bindings}): take them offline and unbind them first"
     )]
     EnvironmentInUse { name: String, publications: usize, bindings: usize },
-    #[error("group `{name}` still has {apis} APIs: delete them first")]
+    #[error("group `{name}` is not empty (APIs: {apis}): delete them first")]
     GroupNotEmpty { name: String, apis: usize },
     #[error("API `{name}` is published in {environments}: take it offline first, or force")]
     ApiStillPublished { name: String, environments: String },
-    #[error("API `{name}` is bound in {bindings} environments: unbind it first, or force")]
+    #[error("API `{name}` is still bound (environments: {bindings}): unbind it first, or force")]
     ApiStillBound { name: String, bindings: usize },
     #[error("API `{api}` is not published in environment `{environment}`: publish it first")]
     ApiNotPublished { api: String, environment: String },
@@ -44,7 +44,7 @@ pub enum Rejection {
         "API `{api}` is bound to signature key `{key_name}` in environment `{environment}`: unbind that, or replace it"
     )]
     ApiAlreadyBound { api: String, environment: String, key: KeyId, key_name: String },
-    #[error("signature key `{name}` is bound to {bindings} APIs: unbind it first, or force")]
+    #[error("signature key `{name}` is still bound (APIs: {bindings}): unbind it first, or force")]
     KeyStillBound { name: String, bindings: u32 },
     #[error(
         "this would make {events} events at once, at most {events_max} are allowed: unbind in smaller steps first"

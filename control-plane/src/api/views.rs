@@ -53,6 +53,7 @@ pub(super) fn api(state: &State, id: ApiId) -> Option<v1::Api> {
         update_time: Some(timestamp(api.updated.time_ms)),
         create_revision: api.created.revision,
         update_revision: api.updated.revision,
+        api_group_name: group_name_of(state, id),
         published_in: state
             .published_in(id)
             .map(|environment| environment_name(state, environment))

@@ -6,7 +6,6 @@ use countersign_proto::v1::{Api, ListApisRequest};
 use super::show;
 use crate::args::{BoundFilter, Globals};
 use crate::failure::Failure;
-use crate::names::{Names, Resource};
 use crate::paging::PageArgs;
 
 const COLUMNS: &[&str] = &["API", "METHOD", "PATH", "MATCH", "BACKEND", "PUBLISHED IN"];
@@ -45,7 +44,6 @@ pub(super) async fn run(args: List, globals: &Globals) -> Result<(), Failure> {
     }
     let plane = globals.plane().await?;
     let mut apis = plane.apis();
-    let mut names = Names::new(&plane);
     let mut list = globals.output().list(COLUMNS);
     let fetch = async |page_size, page_token| {
         let request = ListApisRequest {
@@ -59,23 +57,16 @@ pub(super) async fn run(args: List, globals: &Globals) -> Result<(), Failure> {
         let reply = apis.list_apis(request).await?.into_inner();
         Ok((reply.apis, reply.next_page_token))
     };
-    let take = async |api: Api| {
-        let group = if list.is_table() {
-            names.of(Resource::Group, &api.api_group).await
-        } else {
-            String::new()
-        };
-        list.push(&api, |api| row(api, &group))
-    };
+    let take = async |api: Api| list.push(&api, row);
     args.page.each(fetch, take).await?;
     list.finish()
 }
 
-fn row(api: &Api, group: &str) -> Vec<String> {
+fn row(api: &Api) -> Vec<String> {
     let published =
         if api.published_in.is_empty() { "-".to_owned() } else { api.published_in.join(", ") };
     vec![
-        format!("{group}/{}", api.name),
+        format!("{}/{}", api.api_group_name, api.name),
         show::method(api.method()).to_owned(),
         api.path.clone(),
         show::match_mode(api.match_mode()).to_owned(),
