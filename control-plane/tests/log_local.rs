@@ -142,7 +142,7 @@ fn only_the_owner_can_look_into_the_data_directory() {
     for directory in ["", "sled", "segments", "snapshots"] {
         assert_eq!(mode(&path.join(directory)), 0o700, "{directory}");
     }
-    for file in ["lock", "identity", "checkpoint", "ballast"] {
+    for file in ["lock", "identity", "checkpoint", "ballast", "sled/db", "sled/conf"] {
         assert_eq!(mode(&path.join(file)), 0o600, "{file}");
     }
 }

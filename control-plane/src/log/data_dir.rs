@@ -15,7 +15,8 @@
 //! ```
 
 use std::fs::{File, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::io::{Read, Seek};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -31,6 +32,7 @@ const BALLAST_BYTES: usize = 16 * 1024 * 1024;
 /// With less space than this the ballast is dropped before the log is opened.
 const OPEN_BYTES_MIN: u64 = 8 * 1024 * 1024;
 const IDENTITY_FORMAT: &str = "countersign data directory v1";
+const PID_DIGITS: usize = 10;
 /// A process writes its pid right after it has the lock; this long one looks for it.
 const PID_WAIT_TRIES: u32 = 20;
 const PID_WAIT: Duration = Duration::from_millis(10);
@@ -125,6 +127,11 @@ impl DataDir {
         disk::replace(&path, &vec![0; BALLAST_BYTES])
     }
 
+    /// The space that is kept free for the ballast while it is not there.
+    pub(crate) fn missing_ballast_bytes(&self) -> u64 {
+        if self.ballast_path().exists() { 0 } else { BALLAST_BYTES as u64 }
+    }
+
     /// The space that this process may still use on the directory's disk.
     pub(crate) fn free_bytes(&self) -> Result<u64, DiskError> {
         let found = rustix::fs::statvfs(&self.path).map_err(|error| {
@@ -150,8 +157,8 @@ fn lock(directory: &Path) -> Result<File, OpenError> {
         }
         Err(TryLockError::Error(error)) => return Err(DiskError::at("lock", &path)(error).into()),
     }
-    file.set_len(0)
-        .and_then(|()| writeln!(file, "{}", std::process::id()))
+    // Always of one length and never cut: on a full disk there may be no other block for it.
+    file.write_all_at(format!("{:<PID_DIGITS$}\n", std::process::id()).as_bytes(), 0)
         .map_err(DiskError::at("write", &path))?;
     Ok(file)
 }
@@ -161,7 +168,7 @@ fn read_pid(lock: &mut File) -> Option<u32> {
         let mut text = String::new();
         lock.rewind().ok()?;
         lock.read_to_string(&mut text).ok()?;
-        if let Some(pid) = text.strip_suffix('\n').and_then(|pid| pid.parse().ok()) {
+        if let Some(pid) = text.strip_suffix('\n').and_then(|pid| pid.trim_end().parse().ok()) {
             return Some(pid);
         }
         thread::sleep(PID_WAIT);

@@ -66,6 +66,16 @@ pub(crate) fn open_or_create(path: &Path) -> Result<File, DiskError> {
         .map_err(DiskError::at("open", path))
 }
 
+/// Takes a file that others made from all but its owner, and makes it durable.
+pub(crate) fn make_private(path: &Path) -> Result<(), DiskError> {
+    File::open(path)
+        .and_then(|file| {
+            file.set_permissions(Permissions::from_mode(PRIVATE_FILE))?;
+            file.sync_all()
+        })
+        .map_err(DiskError::at("make private", path))
+}
+
 /// Puts the bytes at the path, durably and all at once: after a crash the path
 /// has the old content or the new one.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {

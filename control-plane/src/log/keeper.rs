@@ -36,6 +36,8 @@ pub(super) struct Kept {
     checkpoint: Head,
     sealed_revision: u64,
     sealed_at: Instant,
+    /// The last round found no space, and said so.
+    is_full: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -90,7 +92,8 @@ impl Kept {
         sealed_revision: u64,
     ) -> Result<Self, DiskError> {
         let checkpoint = log.head();
-        let mut kept = Self { log, key, checkpoint, sealed_revision, sealed_at: Instant::now() };
+        let sealed_at = Instant::now();
+        let mut kept = Self { log, key, checkpoint, sealed_revision, sealed_at, is_full: false };
         kept.anchor(checkpoint)?;
         Ok(kept)
     }
@@ -103,6 +106,7 @@ impl Kept {
         while self.is_due(head) {
             self.seal(head)?;
         }
+        self.is_full = false;
         Ok(())
     }
 
@@ -145,12 +149,15 @@ impl Kept {
     }
 
     /// A full disk may have room again; after anything else nobody knows what is on disk.
-    fn gives_up(&self, error: &KeepError) -> bool {
-        if matches!(error, KeepError::Disk(disk) if disk.is_out_of_space()) {
-            tracing::warn!(%error, "the checkpoint or a segment waits for space");
-            return false;
+    fn gives_up(&mut self, error: &KeepError) -> bool {
+        let is_full = matches!(error, KeepError::Disk(disk) if disk.is_out_of_space());
+        if !is_full {
+            tracing::error!(%error, "the checkpoint and the segments are kept no longer");
+            self.log.fail(&error.to_string());
+        } else if !self.is_full {
+            tracing::warn!(%error, "the checkpoint and the segments wait for space");
         }
-        self.log.fail(&error.to_string());
-        true
+        self.is_full = is_full;
+        !is_full
     }
 }

@@ -63,7 +63,7 @@ impl LocalLog {
         let keeper = Keeper::start(kept).map_err(thread)?;
         Ok(Self {
             writer_epoch: epoch.max(last_epoch + 1),
-            free_space: FreeSpace::unknown(),
+            free_space: FreeSpace::of(&stored.dir),
             watchdog,
             _keeper: keeper,
             stored,
@@ -108,14 +108,16 @@ impl EventLog for LocalLog {
 /// The free space of the disk, as it was a moment ago.
 #[derive(Debug)]
 struct FreeSpace {
+    needed_bytes: u64,
     asked: Option<Instant>,
     bytes: u64,
     appended_bytes: usize,
 }
 
 impl FreeSpace {
-    fn unknown() -> Self {
-        Self { asked: None, bytes: 0, appended_bytes: 0 }
+    fn of(dir: &DataDir) -> Self {
+        let needed_bytes = FREE_BYTES_MIN + dir.missing_ballast_bytes();
+        Self { needed_bytes, asked: None, bytes: 0, appended_bytes: 0 }
     }
 
     fn admit(&mut self, dir: &DataDir, records: &[Vec<u8>]) -> Result<(), AppendError> {
@@ -127,11 +129,11 @@ impl FreeSpace {
             self.asked = Some(Instant::now());
             self.appended_bytes = 0;
         }
-        if self.bytes < FREE_BYTES_MIN {
+        if self.bytes < self.needed_bytes {
             return Err(AppendError::Full {
                 path: dir.path().display().to_string(),
                 free_bytes: self.bytes,
-                needed_bytes: FREE_BYTES_MIN,
+                needed_bytes: self.needed_bytes,
             });
         }
         Ok(())

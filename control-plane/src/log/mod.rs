@@ -167,6 +167,8 @@ pub enum OpenError {
         directory.display()
     )]
     BlobsPresent { directory: PathBuf },
+    #[error("the disk of {} is full: make space, then start again", directory.display())]
+    Full { directory: PathBuf },
     #[error(transparent)]
     Disk(#[from] DiskError),
 }

@@ -9,10 +9,10 @@
 //! - A torn tail is dropped in silence: whoever reads frames verifies the chain and the end.
 
 use std::any::Any;
-use std::fs::File;
+use std::io::ErrorKind;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
-use std::sync::{Arc, RwLockReadGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLockReadGuard};
 use std::thread;
 use std::time::Duration;
 
@@ -59,7 +59,7 @@ impl Store {
         remove_torn_snapshots(path)?;
         refuse_blobs(path)?;
         let corrupt = |what: String| OpenError::Corrupt { file: path.to_owned(), what };
-        let db = open_sled(path).map_err(corrupt)?;
+        let db = open_sled(path)?;
         let frames = db.open_tree("frames").map_err(|error| corrupt(error.to_string()))?;
         let file = GrowingFile::open(&path.join("db"))?;
         sync_names(path)?;
@@ -208,36 +208,44 @@ fn refuse_blobs(path: &Path) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Sled syncs neither its configuration nor the directories it makes.
+/// Sled makes its files for all to read, and syncs neither its configuration nor directories.
 fn sync_names(path: &Path) -> Result<(), DiskError> {
-    for name in ["conf", "db"] {
-        let file = path.join(name);
-        File::open(&file)
-            .and_then(|opened| opened.sync_all())
-            .map_err(DiskError::at("sync", &file))?;
-    }
+    disk::make_private(&path.join("conf"))?;
+    disk::make_private(&path.join("db"))?;
     disk::sync_directory(&path.join("blobs"))?;
     disk::sync_directory(path)
 }
 
-fn open_sled(path: &Path) -> Result<sled::Db, String> {
+fn open_sled(path: &Path) -> Result<sled::Db, OpenError> {
     let config = sled::Config::new()
         .path(path)
         .cache_capacity(CACHE_BYTES_MAX)
         // Every append flushes; sled's own clock would only flush in between.
         .flush_every_ms(None);
+    let corrupt = |what: String| OpenError::Corrupt { file: path.to_owned(), what };
     for _ in 0..RELEASE_WAIT_TRIES {
-        match catch_panic(|| config.open()) {
-            Err(error) if error.contains("could not acquire lock") => thread::sleep(RELEASE_WAIT),
-            opened => return opened,
+        match catch_panic(|| config.open()).map_err(corrupt)? {
+            Ok(db) => return Ok(db),
+            Err(sled::Error::Io(error)) if error.kind() == ErrorKind::StorageFull => {
+                return Err(OpenError::Full { directory: path.to_owned() });
+            }
+            Err(error) if error.to_string().contains("could not acquire lock") => {
+                thread::sleep(RELEASE_WAIT);
+            }
+            Err(error) => return Err(corrupt(error.to_string())),
         }
     }
-    Err("sled's own lock is held by a process that has not locked the data directory".into())
+    Err(corrupt(
+        "sled's own lock on it is held by a process that ignores the lock beside it".into(),
+    ))
 }
 
 /// Sled may panic on damaged files. Where a panic unwinds it becomes an error; where it
 /// aborts the process, the hook has said what it means.
-fn catch_panic(open: impl Fn() -> Result<sled::Db, sled::Error>) -> Result<sled::Db, String> {
+fn catch_panic<T>(open: impl FnOnce() -> T) -> Result<T, String> {
+    /// The hook is the process's: two that open at once would put back each other's.
+    static HOOK: Mutex<()> = Mutex::new(());
+    let _alone = HOOK.lock().unwrap_or_else(PoisonError::into_inner);
     let usual = Arc::new(panic::take_hook());
     let within = Arc::clone(&usual);
     panic::set_hook(Box::new(move |panic| {
@@ -247,10 +255,7 @@ fn catch_panic(open: impl Fn() -> Result<sled::Db, sled::Error>) -> Result<sled:
     let opened = panic::catch_unwind(AssertUnwindSafe(open));
     drop(panic::take_hook());
     panic::set_hook(Box::new(move |panic| usual(panic)));
-    match opened {
-        Ok(opened) => opened.map_err(|error| error.to_string()),
-        Err(panic) => Err(format!("sled panicked: {}", panic_text(panic.as_ref()))),
-    }
+    opened.map_err(|panic| format!("sled panicked: {}", panic_text(panic.as_ref())))
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {
