@@ -82,6 +82,8 @@ fn copy_directory(from: &Path, to: &Path) {
         let target = to.join(entry.file_name());
         if entry.file_type().unwrap().is_dir() {
             copy_directory(&entry.path(), &target);
+        } else if entry.file_name() == "ballast" {
+            fs::hard_link(entry.path(), target).unwrap();
         } else {
             fs::copy(entry.path(), target).unwrap();
         }

@@ -123,8 +123,11 @@ impl DataDir {
         if path.exists() || self.free_bytes()? < needed_bytes {
             return Ok(());
         }
-        // Written, not only allocated: what a file system promises it may not keep.
-        disk::replace(&path, &vec![0; BALLAST_BYTES])
+        match disk::allocate(&path, BALLAST_BYTES) {
+            // Others took the space meanwhile; appends wait until there is some again.
+            Err(error) if error.is_out_of_space() => disk::remove_unfinished(&self.path),
+            allocated => allocated,
+        }
     }
 
     /// The space that is kept free for the ballast while it is not there.

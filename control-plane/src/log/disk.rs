@@ -6,6 +6,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{FallocateFlags, fallocate};
+
 const PRIVATE_DIRECTORY: u32 = 0o700;
 const PRIVATE_FILE: u32 = 0o600;
 /// What a file is called until it is complete. A name that ends so is never read.
@@ -81,6 +83,19 @@ pub(crate) fn make_private(path: &Path) -> Result<(), DiskError> {
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
     let unfinished = unfinished(path);
     write_and_sync(&unfinished, bytes)?;
+    fs::rename(&unfinished, path).map_err(DiskError::at("rename to", path))?;
+    sync_directory(parent(path))
+}
+
+/// Makes a file of zeros that has its blocks on the disk.
+pub(crate) fn allocate(path: &Path, bytes: usize) -> Result<(), DiskError> {
+    let unfinished = unfinished(path);
+    let file = open_or_create(&unfinished)?;
+    fallocate(&file, FallocateFlags::empty(), 0, bytes as u64)
+        // Not every file system can promise blocks; all can be made to give them.
+        .or_else(|_| (&file).write_all(&vec![0; bytes]))
+        .and_then(|()| file.sync_all())
+        .map_err(DiskError::at("write", &unfinished))?;
     fs::rename(&unfinished, path).map_err(DiskError::at("rename to", path))?;
     sync_directory(parent(path))
 }
