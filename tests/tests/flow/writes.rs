@@ -132,6 +132,22 @@ async fn all_bad_fields_are_told_at_once() {
     plane.stop().await;
 }
 
+#[tokio::test]
+async fn quotas_come_from_the_configuration() {
+    let mut plane = Plane::start_with(|config| config.limits.environments_max = 2).await;
+    let mut environments = plane.management().environments();
+    environments.create_environment(create("STAGING", "")).await.unwrap();
+    let third = refused(environments.create_environment(create("TESTING", "")).await);
+    let told = (third.code, third.reason.as_str());
+    assert_eq!(told, (Code::ResourceExhausted, "QUOTA_EXCEEDED"));
+    assert_eq!(third.metadata["limit"], "2");
+    let delete =
+        v1::DeleteEnvironmentRequest { environment: "STAGING".to_owned(), ..Default::default() };
+    environments.delete_environment(delete).await.unwrap();
+    environments.create_environment(create("TESTING", "")).await.unwrap();
+    plane.stop().await;
+}
+
 fn create(name: &str, request_id: &str) -> v1::CreateEnvironmentRequest {
     v1::CreateEnvironmentRequest {
         environment: Some(Environment { name: name.to_owned(), ..Environment::default() }),
