@@ -10,11 +10,13 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::indexing_slicing,
     reason = "a measurement that cannot go on panics"
 )]
 
 mod bare;
 mod gateway;
+mod machine;
 mod sample;
 
 use std::path::PathBuf;
@@ -24,6 +26,7 @@ use countersign_tests::ControlPlaneProcess;
 
 use bare::BareFile;
 use gateway::{CLIENTS, Gateway};
+use machine::Ticks;
 use sample::{Sample, median};
 
 const ROUNDS: usize = 9;
@@ -43,11 +46,14 @@ async fn main() {
 
     // Files that are made and code that runs for the first time are not what is measured.
     let _ = Round::take(&mut bare, &mut gateway).await;
+    let begun = Ticks::now(plane.process.pid());
     let mut taken = Vec::new();
     for _ in 0..rounds {
         taken.push(Round::take(&mut bare, &mut gateway).await);
     }
     report(&taken);
+    let others = begun.taken_by_others(&Ticks::now(plane.process.pid()));
+    println!("other processes took {:.0} % of the processors meanwhile", others * 100.0);
 }
 
 /// One turn of each.
