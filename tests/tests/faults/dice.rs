@@ -1,4 +1,5 @@
-//! Random moments that are the same in each run, as far as a scheduler lets them be.
+//! Random moments, the same in each run as far as a scheduler lets them be; with the variable
+//! `FAULTS_SEED` set to a number, others.
 
 use std::time::Duration;
 
@@ -6,8 +7,10 @@ use std::time::Duration;
 pub(crate) struct Dice(u64);
 
 impl Dice {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed)
+    /// Each with another number throws otherwise.
+    pub(crate) fn new(number: u64) -> Self {
+        let seed = std::env::var("FAULTS_SEED").map_or(0, |seed| seed.parse().expect("a number"));
+        Self(number ^ u64::rotate_left(seed, 32))
     }
 
     /// A time from zero to the given one.

@@ -38,7 +38,7 @@ async fn a_killed_control_plane_has_all_that_it_acknowledged() {
     let traffic = Traffic::through(&[nodes[0].proxy_address, nodes[1].proxy_address]);
     let ledger = Ledger::default();
     let writers = Writers::start(&plane.uri(), &places, &ledger);
-    let mut dice = Dice::new(9);
+    let mut dice = Dice::new(0);
     let mut deltas = 0;
     for round in 1..=ROUNDS {
         tokio::time::sleep(dice.up_to(RUN_MAX)).await;
