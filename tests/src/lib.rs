@@ -2,7 +2,7 @@
 //! their own, a backend that writes down what it saw, and clients that send exactly what they
 //! are told. It drives and observes; what must hold is said by the suites.
 //!
-//! [`Plane`] and [`node`] run in this process, [`ControlPlaneProcess`] and [`NodeProcess`] are the
+//! [`Plane`] and [`node()`] run in this process, [`ControlPlaneProcess`] and [`NodeProcess`] are the
 //! `countersign` binary, [`Management`] calls either over gRPC, [`Cli`] calls it as a shell would.
 
 #![expect(
