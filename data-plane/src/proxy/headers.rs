@@ -3,7 +3,9 @@
 
 use http::header::{CONNECTION, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue};
+use hyper::body::Body as _;
 
+use super::body::OutboundBody;
 use super::edge::Doomed;
 
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -40,6 +42,14 @@ pub(super) fn set_forwarded(
     headers.insert(X_FORWARDED_FOR, peer.clone());
     headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("http"));
     headers.insert(X_REQUEST_ID, request_id.clone());
+}
+
+/// Frames a body of unknown length in chunks. Said here, because hyper would leave such a body out
+/// of a GET, which seldom has one.
+pub(super) fn frame(headers: &mut HeaderMap, body: &OutboundBody) {
+    if body.size_hint().exact().is_none() {
+        headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
 }
 
 /// Takes from a response what concerns only the connection to the backend. False where the

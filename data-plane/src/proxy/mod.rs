@@ -83,6 +83,7 @@ async fn forward(
         }
         _ => (Payload::Empty, OutboundBody::stream(body)),
     };
+    headers::frame(&mut head.headers, &body);
     let began = clock::now();
     if let Some(signer) = plan.signer {
         let headers = &mut head.headers;
