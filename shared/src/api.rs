@@ -8,6 +8,8 @@ use crate::signing::target::QueryMode;
 use crate::text::InvalidText;
 
 pub const PATH_CHARACTERS_MAX: usize = 512;
+/// The routing tree of the nodes takes 25.
+pub const PATH_PARAMS_MAX: usize = 20;
 pub const BACKEND_TARGETS_MAX: usize = 10;
 pub const TIMEOUT_MS_MAX: u32 = 600_000;
 pub const TIMEOUT_MS_DEFAULT: u32 = 5_000;
@@ -73,6 +75,9 @@ impl ApiPath {
             {
                 return Err(InvalidText(format!("the parameter {{{name}}} stands twice")));
             }
+        }
+        if names.len() > PATH_PARAMS_MAX {
+            return Err(InvalidText(format!("at most {PATH_PARAMS_MAX} parameters")));
         }
         Ok(Self(Arc::from(text)))
     }
@@ -274,6 +279,9 @@ mod tests {
             assert!(ApiPath::parse(bad).is_err(), "{bad}");
         }
         assert!(ApiPath::parse(&format!("/{}", "a".repeat(512))).is_err());
+        let params = |count: usize| (0..count).map(|n| format!("/{{p{n}}}")).collect::<String>();
+        assert!(ApiPath::parse(&params(20)).is_ok());
+        assert!(ApiPath::parse(&params(21)).is_err());
     }
 
     #[test]
