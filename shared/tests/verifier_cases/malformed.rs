@@ -141,6 +141,8 @@ fn malformed_basic() -> Vec<Case> {
     [
         ("basic-alone", "Basic".to_owned(), "the scheme and nothing"),
         ("basic-glued", format!("Basic{good}"), "no space after the scheme"),
+        ("basic-long-s", format!("Ba\u{17f}ic {good}"), "a letter whose upper case is S"),
+        ("basic-dotless-i", format!("Bas\u{131}c {good}"), "a letter whose upper case is I"),
         ("basic-not-base64", "Basic ????".into(), "bytes that are no base64"),
         (
             "basic-url-alphabet",
