@@ -1,6 +1,7 @@
 //! The only reader of clocks and randomness in the control plane. Everything else takes times,
 //! ids and generated texts as arguments.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use countersign_shared::key::{KeyText, SECRET_MARKS, SignatureKeyType};
@@ -13,11 +14,16 @@ pub(crate) fn now_ms() -> i64 {
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// 16 bytes for a new id: the time in front, so that ids sort by creation, then random bits (UUID v7).
+/// 16 bytes for a new id: the time in front, then random bits (UUID v7). Each is greater than the
+/// one before, so that ids sort by creation within a millisecond too.
 pub(crate) fn new_id() -> [u8; 16] {
+    static LAST: Mutex<u128> = Mutex::new(0);
     let random = random();
     let millis = u64::try_from(now_ms()).unwrap_or(0);
-    uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid().into_bytes()
+    let id = uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid().as_u128();
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    *last = id.max(*last + 1);
+    last.to_be_bytes()
 }
 
 /// A generated key: 32 lower-case hex digits, of which a Basic key has a letter first.
@@ -56,6 +62,12 @@ fn random<const N: usize>() -> [u8; N] {
 #[cfg(test)]
 mod tests {
     use countersign_shared::key::{KeyText, SignatureKeyType, check_secret};
+
+    #[test]
+    fn ids_sort_by_creation() {
+        let ids: Vec<[u8; 16]> = (0..1_000).map(|_| super::new_id()).collect();
+        assert!(ids.is_sorted_by(|a, b| a < b));
+    }
 
     #[test]
     fn what_is_generated_is_what_is_taken() {

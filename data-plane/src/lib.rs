@@ -3,7 +3,7 @@
 //! API in memory. It never decides anything, never writes to a disk, and never asks the
 //! control plane during a request: without it, the node goes on with its last good table.
 //!
-//! A change of a binding comes in through [`sync`], is checked and kept by [`replica`], becomes
+//! A change of a binding comes in through `sync`, is checked and kept by [`replica`], becomes
 //! a part of the [`table`], and from then on `proxy::handle` signs with it.
 
 mod clock;

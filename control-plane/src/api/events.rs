@@ -95,6 +95,9 @@ fn list(
     filter: &Filter,
 ) -> Result<v1::ListEventsResponse, HistoryError> {
     let revision = api.history.reader.head().revision;
+    if filter.from > revision + 1 {
+        return Err(HistoryError::ToCome { revision: filter.from, head: revision });
+    }
     let mut events = Vec::new();
     let mut read = 0;
     let mut next = filter.start(page.after, revision);

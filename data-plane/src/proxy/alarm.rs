@@ -83,7 +83,8 @@ mod tests {
         for ms in [40, 20, 50] {
             alarm.set(after(ms));
             // Looked at once, so that the timer is armed for it.
-            poll_fn(|cx| Poll::Ready(alarm.poll_rung(cx, clock::now))).await;
+            let looked = poll_fn(|cx| Poll::Ready(alarm.poll_rung(cx, clock::now)));
+            assert!(looked.await.is_pending(), "too early");
         }
         rings(&alarm).await;
         assert!(clock::now() >= after(50), "an earlier deadline no longer counts");

@@ -1,4 +1,4 @@
-//! The proxy: from a client's request to a signed request and back. [`handle`] is the whole
+//! The proxy: from a client's request to a signed request and back. `handle` is the whole
 //! story; each sentence of it is a function in a file beside this one.
 
 mod alarm;
