@@ -10,7 +10,7 @@ use crate::request::{Options, Request};
 
 pub(crate) fn written(cases: &[Case]) -> String {
     let keys = KEYS.iter().map(|(scheme, key, secrets)| {
-        json!({ "scheme": scheme, "key": key, "secrets": secrets }).to_string()
+        sorted(&json!({ "scheme": scheme, "key": key, "secrets": secrets })).to_string()
     });
     let cases = cases.iter().map(case);
     let text = format!(
@@ -22,6 +22,13 @@ pub(crate) fn written(cases: &[Case]) -> String {
         cases.collect::<Vec<_>>().join(",\n"),
     );
     ascii(&text)
+}
+
+/// The order of fields must not hang on how the JSON library was built.
+fn sorted(value: &Value) -> Value {
+    let mut value = value.clone();
+    value.sort_all_objects();
+    value
 }
 
 fn case(case: &Case) -> String {
@@ -55,7 +62,7 @@ fn case(case: &Case) -> String {
         fields.push(("stages", stages));
     }
     let lines: Vec<_> =
-        fields.iter().map(|(name, value)| format!("  \"{name}\": {value}")).collect();
+        fields.iter().map(|(name, value)| format!("  \"{name}\": {}", sorted(value))).collect();
     format!("{{\n{}\n}}", lines.join(",\n"))
 }
 
