@@ -1,5 +1,3 @@
-import com.sun.net.httpserver.HttpExchange;
-import com.sun.net.httpserver.HttpServer;
 import countersign.verify.Lookup;
 import countersign.verify.Options;
 import countersign.verify.Refused;
@@ -10,7 +8,6 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.math.BigInteger;
-import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Paths;
@@ -20,8 +17,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
-import java.util.Map;
-import java.util.concurrent.Executors;
 
 /** A sample backend: {@code SampleServer --port 9000 --key signature_key1 --secret-file secret}. */
 public final class SampleServer {
@@ -35,38 +30,40 @@ public final class SampleServer {
         Lookup lookup = (scheme, asked) -> asked.equals(key) ? Collections.singletonList(secret) : null;
         boolean isAllowed = given.contains("--allow-unsigned-payload");
         Verifier verifier = new Verifier(lookup, new Options().unsignedPayloadAllowed(isAllowed));
-        HttpServer server = HttpServer.create(new InetSocketAddress("127.0.0.1", port), 128);
-        server.setExecutor(Executors.newFixedThreadPool(8));
-        server.createContext("/", exchange -> answer(exchange, verifier));
-        server.start();
-        System.out.println("listening on 127.0.0.1:" + server.getAddress().getPort());
+        PlainHttp server = new PlainHttp(port, exchange -> answer(exchange, verifier));
+        System.out.println("listening on 127.0.0.1:" + server.port());
+        server.serve();
     }
 
-    private static void answer(HttpExchange exchange, Verifier verifier) throws IOException {
-        String target = exchange.getRequestURI().toString();
-        Request request = new Request(exchange.getRequestMethod(), target).body(exchange.getRequestBody());
-        List<String> headers = new ArrayList<String>();
-        for (Map.Entry<String, List<String>> header : exchange.getRequestHeaders().entrySet()) {
-            for (String value : header.getValue()) {
-                request.header(header.getKey(), value);
-                boolean isBasic = value.trim().toLowerCase().startsWith("basic ");
-                String shown = isBasic ? "Basic (redacted)" : value;
-                headers.add("[" + quoted(header.getKey()) + ", " + quoted(shown) + "]");
-            }
+    private static void answer(Exchange exchange, Verifier verifier) throws IOException {
+        Request request = new Request(exchange.method, exchange.target).body(exchange.body);
+        for (String[] header : exchange.headers) {
+            request.header(header[0], header[1]);
         }
         try {
             Verified verified = verifier.verify(request);
             byte[] read = verified.body();
-            byte[] body = read != null ? read : readAll(exchange.getRequestBody());
-            send(exchange, 200, "{\"verified\": true, \"key\": " + quoted(verified.key())
-                    + ", \"scheme\": " + quoted(verified.scheme().text())
-                    + ", \"payload_signed\": " + verified.payloadSigned()
-                    + ", \"method\": " + quoted(exchange.getRequestMethod())
-                    + ", \"target\": " + quoted(target)
-                    + ", \"headers\": " + headers + ", \"body_bytes\": " + body.length + ", \"body_sha256\": \"" + sha256(body) + "\"}\n");
+            exchange.answer(200, seen(exchange, verified, read != null ? read : readAll(exchange.body)));
         } catch (Refused refused) {
-            send(exchange, refused.status(), refused.toJson());
+            exchange.answer(refused.status(), refused.toJson());
         }
+    }
+
+    private static String seen(Exchange exchange, Verified verified, byte[] body) {
+        List<String> headers = new ArrayList<String>();
+        for (String[] header : exchange.headers) {
+            boolean isBasic = header[1].trim().toLowerCase().startsWith("basic");
+            String shown = isBasic ? "Basic (redacted)" : header[1];
+            headers.add("[" + quoted(header[0]) + ", " + quoted(shown) + "]");
+        }
+        return "{\"verified\": true, \"key\": " + quoted(verified.key())
+                + ", \"scheme\": " + quoted(verified.scheme().text())
+                + ", \"payload_signed\": " + verified.payloadSigned()
+                + ", \"method\": " + quoted(exchange.method)
+                + ", \"target\": " + quoted(exchange.target)
+                + ", \"headers\": " + headers
+                + ", \"body_bytes\": " + body.length
+                + ", \"body_sha256\": \"" + sha256(body) + "\"}\n";
     }
 
     private static byte[] readAll(InputStream stream) throws IOException {
@@ -85,17 +82,6 @@ public final class SampleServer {
         } catch (NoSuchAlgorithmException impossible) {
             throw new IllegalStateException(impossible);
         }
-    }
-
-    private static void send(HttpExchange exchange, int status, String answer) throws IOException {
-        byte[] bytes = answer.getBytes(StandardCharsets.UTF_8);
-        boolean isHead = exchange.getRequestMethod().equals("HEAD");
-        exchange.getResponseHeaders().set("Content-Type", "application/json");
-        exchange.sendResponseHeaders(status, isHead ? -1 : bytes.length);
-        if (!isHead) {
-            exchange.getResponseBody().write(bytes);
-        }
-        exchange.close();
     }
 
     private static String quoted(String text) {
