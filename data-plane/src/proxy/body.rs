@@ -25,6 +25,9 @@ const ROOM_WAIT: Duration = Duration::from_secs(1);
 /// How long a client may stay silent inside a body that is being read.
 const BODY_SILENCE_MAX: Duration = Duration::from_secs(30);
 
+pub(super) const BODY_BROKE_OFF: Refusal =
+    Refusal::BadFraming("the body broke off or is malformed");
+
 /// How much of bodies is held in memory.
 #[derive(Debug, Clone)]
 pub(super) struct Limits {
@@ -120,7 +123,7 @@ async fn hold(
         let frame =
             timeout(BODY_SILENCE_MAX, body.frame()).await.map_err(|_| Refusal::RequestTimeout)?;
         let Some(frame) = frame else { break };
-        let frame = frame.map_err(|_| Refusal::BadFraming("the body broke off or is malformed"))?;
+        let frame = frame.map_err(|_| BODY_BROKE_OFF)?;
         // Trailers are dropped.
         let Ok(chunk) = frame.into_data() else { continue };
         let more = limits.take_room(chunk.len()).await?;

@@ -16,6 +16,7 @@ use tokio::net::TcpStream;
 use tracing::debug;
 
 use super::alarm::Alarm;
+use super::io::ClientSocket;
 use super::worker::Worker;
 use crate::clock;
 
@@ -56,7 +57,7 @@ pub(super) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAdd
     let connection = http1::Builder::new()
         .header_read_timeout(None)
         .max_buf_size(READ_BUFFER_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(ClientSocket(stream)), service);
     let mut connection = pin!(connection);
     let mut drain = pin!(shared.worker.drain.notified());
     // From here on the task is woken when the node drains; whether it does is looked up.

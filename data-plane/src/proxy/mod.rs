@@ -3,29 +3,29 @@
 
 mod alarm;
 mod answer;
+mod backend;
 mod body;
 mod connection;
 mod edge;
 mod headers;
-mod pool;
+mod io;
 mod refusal;
 mod request_id;
 mod seal;
-mod upstream;
 mod worker;
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
-use std::time::Instant;
 
 use bytes::Bytes;
 use countersign_shared::api;
 use countersign_shared::signing::{Payload, QueryMode, Target, clean_path};
 use http::header::HOST;
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, Response, Uri, Version};
+use http::uri::PathAndQuery;
+use http::{HeaderValue, Method, Request, Response, Uri};
 use hyper::body::{Body, Incoming};
 
 use crate::clock;
@@ -33,11 +33,11 @@ use crate::table::{Asked, Place, Route, Signer, Signing};
 use crate::telemetry::RouteClass;
 use alarm::Alarm;
 use answer::AnswerBody;
-use body::OutboundBody;
+use backend::{Answer, Failed};
+use body::{BODY_BROKE_OFF, OutboundBody};
 use connection::Connection;
 use edge::Doomed;
 use refusal::Refusal;
-use upstream::{Failed, Lease, Over};
 pub use worker::{Phase, Shared, bind, run_worker};
 use worker::{TableInForce, Worker};
 
@@ -83,23 +83,20 @@ async fn forward(
         }
         _ => (Payload::Empty, OutboundBody::stream(body)),
     };
-    headers::frame(&mut head.headers, &body);
     let began = clock::now();
     if let Some(signer) = plan.signer {
         let headers = &mut head.headers;
         worker.seal.sign(signer, &head.method, &plan.target, payload, began, headers)?;
         worker.meters.signed(*class);
     }
-    head.uri = uri_of(plan.target)?;
-    head.version = Version::HTTP_11;
-    let request = Request::from_parts(head, body);
+    set_target(&mut head, plan.target)?;
     connection.alarm.set(began + plan.route.timeout);
-    let exchange = exchange(worker, (plan.route, plan.signer, payload), turn, request, began);
-    let (response, lease) = in_time(&connection.alarm, exchange).await?;
+    let exchange = exchange(worker, (plan.route, plan.signer, payload), turn, head, body);
+    let answer = in_time(&connection.alarm, exchange).await?;
     connection.alarm.silence();
     let ended = clock::now();
     worker.meters.backend_answered(ended.saturating_duration_since(began));
-    answer::pass_on(connection, response, lease, ended).await
+    Ok(answer::pass_on(connection, answer, ended))
 }
 
 /// The outcome of an exchange, or a timeout when the alarm rings first.
@@ -168,32 +165,27 @@ fn route<'t>(
     Ok(Plan { route: routed.route, signer, target })
 }
 
-/// Sends the request, again where it cannot have reached the backend and tries are left.
+/// Sends the request; to the next place of the backend where the last one has no connection to
+/// offer and tries are left.
 async fn exchange(
-    worker: &Rc<Worker>,
-    plan: (&Route, Option<&Signer>, Payload),
+    worker: &Worker,
+    (route, signer, payload): (&Route, Option<&Signer>, Payload),
     mut turn: usize,
-    mut request: Request<OutboundBody>,
-    now: Instant,
-) -> Result<(Response<Incoming>, Lease), Refusal> {
-    let (route, signer, payload) = plan;
+    mut head: Parts,
+    mut body: OutboundBody,
+) -> Result<Answer, Refusal> {
     let mut tries_left = route.retries();
-    let mut over = Over::Any;
     loop {
-        match upstream::send(&worker.pool, route.place(turn), over, request, route.timeout, now)
-            .await
-        {
-            Ok(answered) => return Ok(answered),
+        let place = route.place(turn);
+        match backend::exchange(&worker.pool, place, &mut head, body, route.timeout).await {
+            Ok(answer) => return Ok(answer),
             Err(Failed::Broken) => return Err(Refusal::BackendAnswerBroken),
-            Err(Failed::Stale(again)) => {
-                request = again;
-                over = Over::New;
-            }
-            Err(Failed::Unsent(again)) => {
+            Err(Failed::Request) => return Err(BODY_BROKE_OFF),
+            Err(Failed::Unreachable(untouched)) => {
                 tries_left = tries_left.checked_sub(1).ok_or(Refusal::BackendUnreachable)?;
-                request = again;
                 turn = turn.wrapping_add(1);
-                readdress(worker, route.place(turn), signer, payload, &mut request)?;
+                body = untouched;
+                readdress(worker, route.place(turn), signer, payload, &mut head)?;
             }
         }
     }
@@ -205,19 +197,24 @@ fn readdress(
     place: &Place,
     signer: Option<&Signer>,
     payload: Payload,
-    request: &mut Request<OutboundBody>,
+    head: &mut Parts,
 ) -> Result<(), Refusal> {
-    request.headers_mut().insert(HOST, place.host.clone());
+    head.headers.insert(HOST, place.host.clone());
     let Some(signer) = signer else { return Ok(()) };
-    let (method, uri) = (request.method().clone(), request.uri());
-    let target = Target::join(uri.path(), "", uri.query(), QueryMode::Raw);
+    let target = Target::join(head.uri.path(), "", head.uri.query(), QueryMode::Raw);
     let target = target.map_err(|_| Refusal::SigningFailed)?;
-    worker.seal.sign(signer, &method, &target, payload, clock::now(), request.headers_mut())
+    worker.seal.sign(signer, &head.method, &target, payload, clock::now(), &mut head.headers)
 }
 
-fn uri_of(target: Target) -> Result<Uri, Refusal> {
-    Uri::from_maybe_shared(Bytes::from(target.into_string()))
-        .map_err(|_| Refusal::bad_request("the request target is malformed"))
+/// The target that was signed is the one that is sent; mostly it is also the one that came.
+fn set_target(head: &mut Parts, target: Target) -> Result<(), Refusal> {
+    let received = head.uri.path_and_query().map(PathAndQuery::as_str);
+    if head.uri.scheme().is_none() && received == Some(target.as_str()) {
+        return Ok(());
+    }
+    head.uri = Uri::from_maybe_shared(Bytes::from(target.into_string()))
+        .map_err(|_| Refusal::bad_request("the request target is malformed"))?;
+    Ok(())
 }
 
 fn method_of(method: &Method) -> Option<api::Method> {

@@ -12,14 +12,16 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
+use tokio::runtime::LocalOptions;
 use tokio::sync::{Notify, watch};
-use tokio::task::{JoinSet, LocalSet};
+use tokio::task::JoinSet;
 use tracing::warn;
 
+use super::backend::Pool;
 use super::body::Limits;
 use super::connection;
 use super::edge::Doomed;
-use super::pool::Pool;
+
 use super::request_id::RequestIds;
 use super::seal::Seal;
 use crate::clock;
@@ -63,7 +65,7 @@ pub(crate) struct Worker {
     shared: Arc<Shared>,
     /// The table as this worker saw it last: requests hold it without touching what others touch.
     table: RefCell<Option<Rc<TableInForce>>>,
-    pub(super) pool: Rc<Pool>,
+    pub(super) pool: Pool,
     pub(super) seal: Seal,
     pub(super) request_ids: RequestIds,
     pub(super) meters: Arc<WorkerMeters>,
@@ -106,9 +108,10 @@ pub fn run_worker(
     meters: Arc<WorkerMeters>,
     phase: watch::Receiver<Phase>,
 ) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().build_local(LocalOptions::default())?;
     let worker = Rc::new(Worker::new(shared, meters)?);
-    LocalSet::new().block_on(&runtime, async move {
+    runtime.block_on(async move {
         let listener = TcpListener::from_std(listener)?;
         let mut stopped = phase.clone();
         tokio::select! {
@@ -125,7 +128,7 @@ impl Worker {
         Ok(Self {
             shared,
             table: RefCell::default(),
-            pool: Rc::default(),
+            pool: Pool::default(),
             seal: Seal::new(),
             request_ids: RequestIds::new(clock::random().map_err(io::Error::other)?),
             meters,
@@ -182,7 +185,7 @@ impl Worker {
                 },
                 Some(_) = connections.join_next() => {}
                 _ = housekeeping.tick() => {
-                    self.pool.sweep();
+                    self.pool.sweep(clock::now());
                     // An idle worker must not keep a former table alive.
                     drop(self.table());
                 }

@@ -94,7 +94,11 @@ impl RoutingTable {
 
 impl Environment {
     fn find<'t, 'p>(&'t self, asked: &Asked<'p>) -> Option<Routed<'t, 'p>> {
-        let own = self.by_domain.get(&*lower_case(asked.host));
+        let own = if self.by_domain.is_empty() {
+            None
+        } else {
+            self.by_domain.get(&*lower_case(asked.host))
+        };
         let found = own
             .and_then(|router| router.find(asked.method, asked.path))
             .or_else(|| self.any_host.find(asked.method, asked.path))?;

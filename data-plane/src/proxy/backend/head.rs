@@ -1,0 +1,218 @@
+//! The heads of an exchange: writes a request's, reads an answer's and decides how its body is
+//! framed. Framing is made anew on both sides and strict: in doubt the answer is broken. What
+//! concerns only the connection to the backend never gets into the answer's headers. Sans-IO.
+
+use std::mem::MaybeUninit;
+
+use bytes::{Bytes, BytesMut};
+use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use memchr::memmem;
+
+/// Of an answer's head.
+const HEAD_BYTES_MAX: usize = 128 * 1024;
+const HEADERS_MAX: usize = 100;
+
+/// How long a request's body is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Length {
+    Exact(u64),
+    Unknown,
+}
+
+/// Appends a request's head. The headers hold no framing; it is added here.
+pub(super) fn write(
+    out: &mut Vec<u8>,
+    method: &Method,
+    target: &str,
+    headers: &HeaderMap,
+    length: Length,
+) {
+    for part in [method.as_str(), " ", target, " HTTP/1.1\r\n"] {
+        out.extend_from_slice(part.as_bytes());
+    }
+    for (name, value) in headers {
+        write_header(out, name.as_str(), value.as_bytes());
+    }
+    match length {
+        Length::Unknown => write_header(out, TRANSFER_ENCODING.as_str(), b"chunked"),
+        Length::Exact(0) if !expects_body(method) => {}
+        Length::Exact(bytes) => {
+            write_header(out, CONTENT_LENGTH.as_str(), bytes.to_string().as_bytes());
+        }
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+fn write_header(out: &mut Vec<u8>, name: &str, value: &[u8]) {
+    for part in [name.as_bytes(), b": ", value, b"\r\n"] {
+        out.extend_from_slice(part);
+    }
+}
+
+/// A request of these methods says that it has no body; the others need not.
+fn expects_body(method: &Method) -> bool {
+    matches!(*method, Method::POST | Method::PUT | Method::PATCH)
+}
+
+/// The head of a backend's final answer.
+#[derive(Debug)]
+pub(super) struct AnswerHead {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) framing: Framing,
+    /// Whether the backend takes another request on this connection.
+    pub(super) keeps_alive: bool,
+}
+
+/// How an answer's body is delimited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Framing {
+    Length(u64),
+    Chunked,
+    UntilClose,
+}
+
+/// The answer cannot be used, and neither can its connection any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the backend's answer is malformed")]
+pub(super) struct Malformed;
+
+/// Takes the head of the final answer from the buffer, where it is complete; interim answers
+/// are dropped. `headers` may hold anything: it is emptied, and its room is used again.
+pub(super) fn take(
+    buffer: &mut BytesMut,
+    method: &Method,
+    headers: &mut HeaderMap,
+) -> Result<Option<AnswerHead>, Malformed> {
+    loop {
+        let Some(end) = memmem::find(buffer, b"\r\n\r\n") else {
+            return if buffer.len() > HEAD_BYTES_MAX { Err(Malformed) } else { Ok(None) };
+        };
+        if end > HEAD_BYTES_MAX {
+            return Err(Malformed);
+        }
+        let bytes = buffer.split_to(end + 4).freeze();
+        let mut fields = [const { MaybeUninit::uninit() }; HEADERS_MAX];
+        let mut parsed = httparse::Response::new(&mut []);
+        let parse = httparse::ParserConfig::default().parse_response_with_uninit_headers(
+            &mut parsed,
+            &bytes,
+            &mut fields,
+        );
+        let (Ok(httparse::Status::Complete(length)), Some(code), Some(version)) =
+            (parse, parsed.code, parsed.version)
+        else {
+            return Err(Malformed);
+        };
+        // A head that ended earlier for the parser than for us is read differently by someone.
+        if length != bytes.len() || code == 101 {
+            return Err(Malformed);
+        }
+        if code >= 200 {
+            let is_http_11 = version == 1;
+            return final_head(&bytes, code, is_http_11, parsed.headers, method, headers).map(Some);
+        }
+    }
+}
+
+fn final_head(
+    bytes: &Bytes,
+    code: u16,
+    is_http_11: bool,
+    fields: &[httparse::Header<'_>],
+    method: &Method,
+    headers: &mut HeaderMap,
+) -> Result<AnswerHead, Malformed> {
+    headers.clear();
+    let mut facts = Facts::default();
+    for field in fields {
+        let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| Malformed)?;
+        if facts.note(&name, field.value)? {
+            let value = bytes.slice_ref(field.value);
+            let value = HeaderValue::from_maybe_shared(value).map_err(|_| Malformed)?;
+            headers.append(name, value);
+        }
+    }
+    for name in facts.named_by_connection {
+        headers.remove(name);
+    }
+    let status = StatusCode::from_u16(code).map_err(|_| Malformed)?;
+    let has_no_body = *method == Method::HEAD
+        || status == StatusCode::NO_CONTENT
+        || status == StatusCode::NOT_MODIFIED;
+    let framing = match (facts.chunked, facts.length) {
+        (true, Some(_)) => return Err(Malformed),
+        (true, None) if !is_http_11 => return Err(Malformed),
+        _ if has_no_body => Framing::Length(0),
+        (true, None) => Framing::Chunked,
+        (false, Some(length)) => Framing::Length(length),
+        (false, None) => Framing::UntilClose,
+    };
+    let keeps_alive = is_http_11 && !facts.closes && framing != Framing::UntilClose;
+    Ok(AnswerHead { status, headers: std::mem::take(headers), framing, keeps_alive })
+}
+
+/// What an answer's headers say of its framing and its connection.
+#[derive(Default)]
+struct Facts {
+    length: Option<u64>,
+    chunked: bool,
+    closes: bool,
+    named_by_connection: Vec<HeaderName>,
+}
+
+impl Facts {
+    /// Whether the header goes on to the client.
+    fn note(&mut self, name: &HeaderName, value: &[u8]) -> Result<bool, Malformed> {
+        match name.as_str() {
+            "content-length" => {
+                let is_first = self.length.is_none();
+                let length = length_of(value).ok_or(Malformed)?;
+                if self.length.replace(length).is_some_and(|former| former != length) {
+                    return Err(Malformed);
+                }
+                Ok(is_first)
+            }
+            "transfer-encoding" => {
+                if self.chunked || !value.eq_ignore_ascii_case(b"chunked") {
+                    return Err(Malformed);
+                }
+                self.chunked = true;
+                Ok(false)
+            }
+            "connection" => {
+                self.take_connection_list(value)?;
+                Ok(false)
+            }
+            "keep-alive" | "proxy-connection" | "te" | "trailer" | "upgrade" => Ok(false),
+            _ => Ok(true),
+        }
+    }
+
+    fn take_connection_list(&mut self, value: &[u8]) -> Result<(), Malformed> {
+        if value.eq_ignore_ascii_case(b"keep-alive") {
+            return Ok(());
+        }
+        let tokens = value.split(|b| *b == b',').map(<[u8]>::trim_ascii);
+        for token in tokens.filter(|token| !token.is_empty()) {
+            let name = HeaderName::from_bytes(token).map_err(|_| Malformed)?;
+            self.closes |= name == "close";
+            // The framing is not named away.
+            if name != CONTENT_LENGTH && name != CONNECTION {
+                self.named_by_connection.push(name);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Digits and nothing else.
+fn length_of(value: &[u8]) -> Option<u64> {
+    let digits = std::str::from_utf8(value).ok()?;
+    let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    is_number.then(|| digits.parse().ok())?
+}
+
+#[cfg(test)]
+mod tests;
