@@ -12,16 +12,17 @@ WRAP="-Wl,--wrap=malloc,--wrap=calloc,--wrap=free"
 
 main() {
     mkdir -p "$B"
-    python3 tests/case_file.py ../cases/cases.json "$B/cases.bin"
+    python3 -B tests/case_file.py ../cases/cases.json "$B/cases.bin"
     build_and_run mbedtls -DCOUNTERSIGN_NO_OPENSSL -lmbedcrypto
-    build_and_run openssl -DOPENSSL_API_COMPAT=0x10100000L -lcrypto
+    build_and_run openssl -UCOUNTERSIGN_NO_OPENSSL -lcrypto
     run "$B/openssl-fuzz" "$B/cases.bin" "${FUZZ_SECONDS:-2}"
-    ${MAKE:-make} -s all sample B="$B/make"
-    ${MAKE:-make} -s install B="$B/make" DESTDIR="$PWD/$B/installed" PREFIX=/usr
+    make -s sample B="$B/make"
+    make -s install MHD=yes B="$B/make" PREFIX="$PWD/$B/installed"
     # shellcheck disable=SC2086
     "$CC" -std=c11 $WARNINGS $SANITIZE -Iinclude -Isrc -Imhd mhd/*.c src/*.c -lcrypto -lmicrohttpd -o "$B/sample_server"
-    python3 tests/live.py "$B/sample_server"
-    python3 tests/readme.py README.md "$B/installed/usr"
+    python3 -B tests/live.py "$B/sample_server"
+    python3 -B tests/live.py "$B/make/sample_server"
+    python3 -B tests/readme.py README.md "$B/installed"
     run "$B/openssl-cases" "$B/cases.bin"
 }
 
