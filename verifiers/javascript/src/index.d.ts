@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 
 /** The two ways to sign. A key is good for one of them. */
 export type Scheme = "SDK-HMAC-SHA256" | "Basic";
@@ -81,9 +82,9 @@ export function verify(
   options?: Options,
 ): Promise<Verified>;
 
-/** Verifies a request of `node:http`. Its body can be read afterwards as if nobody had. */
+/** Verifies a request of `node:http` or `node:http2`. Its body can be read afterwards as if nobody had. */
 export function verifyIncoming(
-  incoming: IncomingMessage,
+  incoming: IncomingMessage | Http2ServerRequest,
   lookup: Lookup,
   options?: Options,
 ): Promise<Verified>;
@@ -93,8 +94,8 @@ export function middleware(
   lookup: Lookup,
   options?: Options,
 ): (
-  request: IncomingMessage & { countersign?: Verified },
-  response: ServerResponse,
+  request: (IncomingMessage | Http2ServerRequest) & { countersign?: Verified },
+  response: ServerResponse | Http2ServerResponse,
   next: (error?: unknown) => void,
 ) => Promise<void>;
 

@@ -1,4 +1,4 @@
-// For node:http and all that stands on it. What is read of a body is put back.
+// For node:http, node:http2 and all that stands on them. What is read of a body is put back.
 
 import { bodyTooLarge, Refused } from "./refused.js";
 import { verify } from "./verify.js";
@@ -8,7 +8,7 @@ export function verifyIncoming(incoming, lookup, options) {
     method: incoming.method,
     // A router may have cut its mount off `url`; Express keeps the whole beside it.
     target: incoming.originalUrl ?? incoming.url,
-    headers: pairs(incoming.rawHeaders),
+    headers: pairs(incoming),
     body: (bytesMax) => readAndPutBack(incoming, bytesMax),
   };
   return verify(request, lookup, options);
@@ -27,9 +27,19 @@ export function middleware(lookup, options) {
   };
 }
 
-/** All headers as they came; `headers` would have dropped repeated ones. */
-function* pairs(raw) {
-  for (let at = 0; at + 1 < raw.length; at += 2) yield [raw[at], raw[at + 1]];
+/**
+ * All headers as they came; `headers` would have dropped repeated ones. HTTP/2 says `:authority`
+ * for what is signed as `host`; a client may say both, and if they differ both are passed on.
+ */
+function* pairs({ rawHeaders, httpVersionMajor, authority }) {
+  const isHttp2 = httpVersionMajor >= 2;
+  if (isHttp2 && authority) yield ["host", authority];
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at];
+    const value = rawHeaders[at + 1];
+    const isTold = isHttp2 && (name.startsWith(":") || (name === "host" && value === authority));
+    if (!isTold) yield [name, value];
+  }
 }
 
 /**
@@ -61,7 +71,7 @@ function readAndPutBack(incoming, bytesMax) {
         length += chunk.length;
         if (length > bytesMax) return settle(reject, bodyTooLarge(bytesMax));
       }
-      if (!incoming.complete) return false;
+      if (!isWhole(incoming)) return false;
       const body = Buffer.concat(chunks, length);
       if (length > 0) incoming.unshift(body);
       return settle(resolve, body);
@@ -72,12 +82,18 @@ function readAndPutBack(incoming, bytesMax) {
   });
 }
 
+/** Over HTTP/2 a request is `complete` only when it was read; its stream ends when all is there. */
+function isWhole(incoming) {
+  return incoming.httpVersionMajor >= 2 ? incoming.stream.readableEnded : incoming.complete;
+}
+
 function answer(request, response, refused) {
   const body = `${JSON.stringify(refused, null, 2)}\n`;
   response.statusCode = refused.status;
   response.setHeader("Content-Type", "application/json");
   response.setHeader("Content-Length", Buffer.byteLength(body));
-  // What is left of a body that is too large is not waited for.
-  if (refused.status === 413) response.setHeader("Connection", "close");
+  // What is left of a body that is too large is not waited for; HTTP/2 closes but the stream.
+  const isHttp1 = request.httpVersionMajor === 1;
+  if (refused.status === 413 && isHttp1) response.setHeader("Connection", "close");
   response.end(request.method === "HEAD" ? undefined : body);
 }
