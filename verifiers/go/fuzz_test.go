@@ -57,7 +57,9 @@ func meaning(method, target string, header http.Header, body []byte, test testCa
 	if strings.EqualFold(claim[0], "basic") {
 		return claim[1]
 	}
-	parts := []string{claim[1], strings.ToUpper(method)}
+	_, key, _ := strings.Cut(values[signatureHeader], "Access=")
+	key, _, _ = strings.Cut(key, ",")
+	parts := []string{key, strings.ToUpper(method)}
 	path, query, _ := strings.Cut(target, "?")
 	parts = append(parts, strings.TrimSuffix(plain(path), "/"))
 	var parameters []string
