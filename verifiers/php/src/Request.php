@@ -24,15 +24,11 @@ final class Request
     /** The request that PHP is answering. `php://input` can be read again afterwards. */
     public static function fromGlobals(): self
     {
-        $headers = [];
-        foreach (getallheaders() as $name => $value) {
-            $headers[] = [(string) $name, $value];
-        }
         $read = static function (int $bytesMax): string {
             $input = fopen('php://input', 'rb');
             return (string) stream_get_contents($input, $bytesMax + 1);
         };
-        return new self($_SERVER['REQUEST_METHOD'], $_SERVER['REQUEST_URI'], $headers, $read);
+        return new self($_SERVER['REQUEST_METHOD'], $_SERVER['REQUEST_URI'], self::headers(), $read);
     }
 
     /**
@@ -51,6 +47,43 @@ final class Request
         }
         $read = static fn (int $bytesMax): string => self::readPsr7($request->getBody(), $bytesMax);
         return new self($request->getMethod(), $request->getRequestTarget(), $headers, $read);
+    }
+
+    /**
+     * `$_SERVER` calls `X-User` and `X_User` alike: whoever adds the second to a request that signs
+     * the first could make an application read what nobody signed. So each counts as both.
+     *
+     * @return list<array{string, string}>
+     */
+    private static function headers(): array
+    {
+        $alike = [];
+        foreach (PHP_SAPI === 'cli-server' ? self::serverHeaders() : getallheaders() as $name => $value) {
+            $name = strtolower((string) $name);
+            $alike[strtr($name, '_', '-')][] = [$name, $value];
+        }
+        $headers = [];
+        foreach ($alike as $pairs) {
+            foreach (array_unique(array_column($pairs, 0)) as $name) {
+                foreach ($pairs as [, $value]) {
+                    $headers[] = [$name, $value];
+                }
+            }
+        }
+        return $headers;
+    }
+
+    /**
+     * What an application reads. PHP's own web server has freed, by the time `getallheaders` asks,
+     * what it knew of a header that comes twice in different case (php-src, pull request 23721).
+     */
+    private static function serverHeaders(): iterable
+    {
+        foreach ($_SERVER as $name => $value) {
+            if (str_starts_with($name, 'HTTP_')) {
+                yield strtr(substr($name, 5), '_', '-') => $value;
+            }
+        }
     }
 
     private static function readPsr7(object $stream, int $bytesMax): string

@@ -11,7 +11,7 @@ set_error_handler(static function (int $level, string $message, string $file, in
 require __DIR__ . '/../autoload.php';
 
 $failed = require __DIR__ . '/cases.php';
-if (is_file(__DIR__ . '/server.php')) {
-    $failed += require __DIR__ . '/server.php';
-}
+$failed += require __DIR__ . '/server.php';
+$failed += require __DIR__ . '/readme.php';
+$failed += require __DIR__ . '/globals.php';
 exit($failed === 0 ? 0 : 1);

@@ -94,6 +94,14 @@ return (static function (): int {
     $check('chunks', [$status, $answer['body_bytes'] ?? $answer], [200, 3]);
     [$status, $answer] = exchange($host, 'GET /b', signed('GET', '/a', '', $host), "\r\n");
     $check('another path', [$status, $answer['reason']], [401, 'SIGNATURE_MISMATCH']);
+    // An application reads these as the headers that are signed, so they are refused.
+    foreach (['X_Sdk_Date: x', 'HOST: x', 'host: x', 'x-sdk-date: x', 'AUTHORIZATION: x'] as $line) {
+        [$status, $answer] = exchange($host, 'GET /', signed('GET', '/', '', $host), "$line\r\n\r\n");
+        $check("a second $line", [$status, $answer['verified']], [401, false]);
+    }
+    $unsigned = "X-Other: a\r\nX_Other: b\r\nx-other: c\r\n\r\n";
+    [$status] = exchange($host, 'GET /', signed('GET', '/', '', $host), $unsigned);
+    $check('headers that are not signed', $status, 200);
     proc_terminate($server);
     proc_close($server);
     unlink($file);
