@@ -51,7 +51,8 @@ final class Request
 
     /**
      * `$_SERVER` calls `X-User` and `X_User` alike: whoever adds the second to a request that signs
-     * the first could make an application read what nobody signed. So each counts as both.
+     * the first could make an application read what nobody signed. Where both came, each counts as
+     * both.
      *
      * @return list<array{string, string}>
      */
