@@ -15,7 +15,7 @@ namespace Countersign
         /// read it; the handler answers and closes. A refused one is answered here, with the reason as JSON.
         /// </summary>
         /// <exception cref="Exception">What the lookup, the replay guard, the body or the handler throws, after the
-        /// connection was given up.</exception>
+        /// request was answered with 500 or its connection closed.</exception>
         public static async Task HandleAsync(
             this Verifier verifier, HttpListenerContext context, Func<Verified, Stream, Task> handler,
             CancellationToken cancellationToken = default(CancellationToken))
@@ -37,7 +37,7 @@ namespace Countersign
             }
             catch
             {
-                context.Response.Abort();
+                GiveUp(context.Response);
                 throw;
             }
         }
@@ -53,6 +53,20 @@ namespace Countersign
                 headers.Add(new KeyValuePair<string, string>(name, request.Headers[name]));
             }
             return new Request(request.HttpMethod, request.RawUrl, headers, request.InputStream);
+        }
+
+        private static void GiveUp(HttpListenerResponse response)
+        {
+            try
+            {
+                // Mono's Abort answers what was not answered, by default with 200.
+                response.StatusCode = 500;
+            }
+            catch (Exception error) when (error is InvalidOperationException || error is ProtocolViolationException)
+            {
+                // The handler had answered before it failed.
+            }
+            response.Abort();
         }
 
         private static void Refuse(HttpListenerContext context, RefusedException refused)

@@ -10,6 +10,9 @@ using Countersign;
 /// <summary>The verifier before a handler of HttpListener, over a socket.</summary>
 internal static class ListenerTests
 {
+    private static bool isStoreGone;
+    private static Exception thrown;
+
     internal static void Run()
     {
         var host = "127.0.0.1:" + FreePort();
@@ -17,7 +20,7 @@ internal static class ListenerTests
         listener.Start();
         var options = new VerifierOptions { BodyBytesMax = 1 << 20 };
         var verifier = new Verifier(
-            (scheme, key) => key == "broken" ? throw new TimeoutException() : new[] { Signing.Secret }, options);
+            (scheme, key) => isStoreGone ? throw new TimeoutException() : new[] { Signing.Secret }, options);
         var serving = new Thread(() => Serve(listener, verifier)) { IsBackground = true };
         serving.Start();
         using (var client = new RawClient(host))
@@ -35,6 +38,13 @@ internal static class ListenerTests
             }
             client.Send("POST", "/", "abcde", "Transfer-Encoding: chunked\r\n\r\n", "3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n");
             Tests.Equal(client.Answer, Signing.Key + " abcde", "chunks");
+            client.Send("HEAD", "/", "abc", "Content-Length: 3\r\n\r\n", "abd");
+            Tests.Equal(client.Status, 401, "HEAD");
+            // Only the last of repeated headers is there: nothing can be put behind what was signed.
+            client.Send("GET", "/", "", "X-Sdk-Date: 1\r\n\r\n", "");
+            Tests.Equal(client.Fields["reason"], "DATE_MALFORMED");
+            client.Send("GET", "/", "", "Host: " + host + "0\r\n\r\n", "");
+            Tests.Equal(client.Status >= 400, true, "another host");
         }
         using (var client = new RawClient(host))
         {
@@ -42,7 +52,26 @@ internal static class ListenerTests
             client.Send("POST", "/", large, $"Content-Length: {large.Length}\r\n\r\n", large);
             Tests.Equal(client.Status, 413);
         }
+        ALookupThatThrowsIsNoAcceptance(host);
         listener.Stop();
+        Tests.Equal(serving.Join(20000), true, "stopped");
+        Tests.Equal(thrown?.GetType(), typeof(TimeoutException), "passed on");
+    }
+
+    private static void ALookupThatThrowsIsNoAcceptance(string host)
+    {
+        isStoreGone = true;
+        using (var client = new RawClient(host))
+        {
+            try
+            {
+                Tests.Equal(client.Send("GET", "/", "", "\r\n", "").Status, 500);
+            }
+            catch (IOException)
+            {
+                // The connection was closed, which is no acceptance either.
+            }
+        }
     }
 
     private static void Serve(HttpListener listener, Verifier verifier)
@@ -58,7 +87,14 @@ internal static class ListenerTests
             {
                 return; // stopped
             }
-            verifier.HandleAsync(context, (verified, body) => Echo(context, verified, body)).Wait();
+            try
+            {
+                verifier.HandleAsync(context, (verified, body) => Echo(context, verified, body)).GetAwaiter().GetResult();
+            }
+            catch (Exception error)
+            {
+                thrown = error;
+            }
         }
     }
 
