@@ -32,8 +32,8 @@ def main() -> None:
     prefix = pathlib.Path(sys.argv[2]).resolve()
     environment = dict(os.environ, PKG_CONFIG_PATH=f"{prefix}/lib/pkgconfig")
     # The port of the README may be taken.
-    assert text.count("9000, ") == code.count("9000, ") == 1
-    code = code.replace("9000, ", f"{PORT}, ")
+    code, count = re.subn(r"\b9000\b", str(PORT), code)
+    assert count == 1
     with tempfile.TemporaryDirectory() as folder:
         (pathlib.Path(folder) / f"hello.{fence}").write_text(code, encoding="utf-8")
         subprocess.run(command, shell=True, cwd=folder, env=environment, check=True)
