@@ -5,8 +5,8 @@ import java.util.List;
 
 /** A request of {@link PlainHttp} and its answer. */
 public final class Exchange {
-    /** What is read of a body that the handler left, so that the connection can be used again. */
-    private static final int LEFT_BYTES_MAX = 1024 * 1024;
+    /** What is read of a body that the handler left: a client that is still sending hears no answer. */
+    private static final int LEFT_BYTES_MAX = 16 * 1024 * 1024;
 
     public final String method;
     /** As it stood in the request line. */
@@ -49,7 +49,7 @@ public final class Exchange {
     /** Answers with JSON. */
     public void answer(int status, String json) throws IOException {
         byte[] bytes = json.getBytes("UTF-8");
-        // Who waits for a leave to send the body and gets an answer instead will not send it.
+        // Who waits for leave to send the body, and gets an answer instead, may send it or not.
         isKept &= !isAwaited;
         String phrase = status == 200 ? "OK" : status == 401 ? "Unauthorized" : "Content Too Large";
         write(out, "HTTP/1.1 " + status + " " + phrase
@@ -61,10 +61,10 @@ public final class Exchange {
     /** Whether the connection can be used again, after the rest of the body was read. */
     boolean finish() throws IOException {
         byte[] piece = new byte[16_384];
-        for (int left = LEFT_BYTES_MAX; isKept && left > 0; ) {
+        for (int left = LEFT_BYTES_MAX; !isAwaited && left > 0; ) {
             int length = body.read(piece, 0, piece.length);
             if (length < 0) {
-                return true;
+                return isKept;
             }
             left -= length;
         }

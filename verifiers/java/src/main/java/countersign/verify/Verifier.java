@@ -20,6 +20,7 @@ public final class Verifier {
     private final Lookup lookup;
     private final Options options;
 
+    /** With the defaults. A verifier may be used by many threads if its lookup and guard may. */
     public Verifier(Lookup lookup) {
         this(lookup, new Options());
     }
@@ -34,7 +35,13 @@ public final class Verifier {
         return verify(request, System.currentTimeMillis() / 1000);
     }
 
-    /** Says who signed the request; {@code now} is in Unix seconds. */
+    /**
+     * Says who signed the request.
+     *
+     * @param now in Unix seconds
+     * @throws Refused with the one reason why not
+     * @throws IOException what the body's stream throws
+     */
     public Verified verify(Request request, long now) throws Refused, IOException {
         Claim claim = readClaim(request);
         List<byte[]> secrets = usable(lookup.secrets(claim.scheme, claim.key));

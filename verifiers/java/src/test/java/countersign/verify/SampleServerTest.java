@@ -48,6 +48,10 @@ public final class SampleServerTest {
         Wire.check("no signature", Wire.raw(port, "GET /" + head + "Host: " + host + "\r\n\r\n", NONE), "MISSING_AUTHORIZATION");
         String unsigned = Wire.signed("GET", "/", "UNSIGNED-PAYLOAD", host, "");
         Wire.check("an unsigned body", Wire.raw(port, "GET /" + head + unsigned + "\r\n", NONE), "UNSIGNED_PAYLOAD");
+        byte[] over = new byte[12 * 1024 * 1024 + 1];
+        Wire.check("too large a body", Wire.send(port, "POST", "/", over, ""), "413 {\"verified\": false, \"reason\": \"BODY_TOO_LARGE\"");
+        String waits = " HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 5\r\n";
+        Wire.check("refused before the body", Wire.raw(port, "POST /" + waits + "Host: h\r\n\r\n", NONE), "401 {");
         Wire.check("no HTTP", Wire.raw(port, "GET /\r\n\r\n", NONE), "400");
         Wire.end("the sample server");
     }
