@@ -18,8 +18,12 @@ main() {
     run "$B/openssl-fuzz" "$B/cases.bin" "${FUZZ_SECONDS:-2}"
     make -s sample B="$B/make"
     make -s install MHD=yes B="$B/make" PREFIX="$PWD/$B/installed"
-    # shellcheck disable=SC2086
-    "$CC" -std=c11 $WARNINGS $SANITIZE -Iinclude -Isrc -Imhd mhd/*.c src/*.c -lcrypto -lmicrohttpd -o "$B/sample_server"
+    for each in tests/mhd mhd/sample_server; do
+        # shellcheck disable=SC2086
+        "$CC" -std=c11 $WARNINGS $SANITIZE -Iinclude -Imhd "$each.c" mhd/countersign_mhd.c src/*.c \
+            -lcrypto -lmicrohttpd -o "$B/${each#*/}"
+    done
+    run "$B/mhd"
     python3 -B tests/live.py "$B/sample_server"
     python3 -B tests/live.py "$B/make/sample_server"
     python3 -B tests/readme.py README.md "$B/installed"

@@ -90,6 +90,9 @@ public:
         }
     }
 
+    /* A refusal is told whole, whatever part of an answer was asked for. */
+    void drop_ranges() { request_.ranges.clear(); }
+
     Request received() const { return {method_, request_.target, received_headers(headers_)}; }
 
 private:
@@ -253,6 +256,9 @@ inline void guard(httplib::Server& server, const Verifier& verifier, HttplibHand
         std::optional<Verified> verified;
         if (!exchange.is_refused()) {
             verified = exchange.finish();
+        }
+        if (exchange.is_refused()) {
+            disguise.drop_ranges();
         }
         if (!is_read) {
             /* Still a POST, for of a HEAD no content would be asked for. */
