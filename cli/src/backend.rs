@@ -12,17 +12,14 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use countersign_shared::secret::Secret;
-use countersign_shared::signing::{Received, VerifyOptions, verify};
-use http_body_util::{BodyExt as _, Limited};
-use sha2::{Digest as _, Sha256};
+use countersign_verify::{Rejected, Verifier};
+use http_body_util::BodyExt as _;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::clock;
 
-/// The field's limit on a request body, the same as the gateway's.
-const BODY_BYTES_MAX: usize = 12 * 1024 * 1024;
 /// How long requests that are under way may take to end when the backend is stopped.
 const DRAIN_TIME_MAX: Duration = Duration::from_secs(5);
 
@@ -60,7 +57,7 @@ impl Backend {
         let listener = TcpListener::bind(config.listen).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
         let (stop, stopped) = oneshot::channel();
-        let router = Router::new().fallback(answer_to).with_state(Arc::new(config));
+        let router = Router::new().fallback(answer_to).with_state(Arc::new(verifier(config)));
         let serving = tokio::spawn(async move {
             let stopped = async move {
                 // A sender that is gone asks for the same thing as one that sent.
@@ -86,34 +83,33 @@ impl Backend {
     }
 }
 
-async fn answer_to(State(config): State<Arc<Config>>, request: Request) -> Response {
+/// One secret, for whichever type the key has.
+fn verifier(config: Config) -> Verifier {
+    let Config { key, secret, unsigned_payload_allowed, .. } = config;
+    let secret = Arc::new(secret);
+    let secrets_of = move |_, asked: &str| {
+        if asked == key { vec![Arc::clone(&secret)] } else { vec![] }
+    };
+    let verifier = Verifier::new(secrets_of);
+    if unsigned_payload_allowed { verifier.allow_unsigned_payload() } else { verifier }
+}
+
+async fn answer_to(State(verifier): State<Arc<Verifier>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let body = match Limited::new(body, BODY_BYTES_MAX).collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(error) if error.is::<http_body_util::LengthLimitError>() => {
-            return answer::too_large(BODY_BYTES_MAX);
-        }
-        Err(error) => return answer::broken_body(&error.to_string()),
-    };
-    let body_sha256: [u8; 32] = Sha256::digest(&body).into();
     let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
-    let headers: Vec<(&str, &[u8])> =
-        head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
-    let received =
-        Received { method: head.method.as_str(), target, headers: &headers, body_sha256 };
-    let options = VerifyOptions {
-        unsigned_payload_allowed: config.unsigned_payload_allowed,
-        ..VerifyOptions::default()
-    };
-    let secrets_of = |_, key: &str| (key == config.key).then_some(&config.secret);
-    match verify(&received, clock::now().as_second(), &options, secrets_of) {
-        Ok(verified) => {
-            tracing::info!(method = received.method, target, key = verified.key, "verified");
-            answer::verified(&verified, &received, body.len())
-        }
-        Err(refusal) => {
-            tracing::warn!(method = received.method, target, reason = refusal.code(), "refused");
+    let method = &head.method;
+    match verifier.verify(&head, body, clock::now().as_second()).await {
+        Ok((caller, body)) => match body.collect().await {
+            Ok(body) => {
+                tracing::info!(%method, target, key = caller.key, "verified");
+                answer::verified(&caller, &head, &body.to_bytes())
+            }
+            Err(error) => answer::broken_body(&error.to_string()),
+        },
+        Err(Rejected::Refused(refusal)) => {
+            tracing::warn!(%method, target, reason = refusal.code(), "refused");
             answer::refused(&refusal)
         }
+        Err(Rejected::Body(error)) => answer::broken_body(&error.to_string()),
     }
 }

@@ -23,8 +23,10 @@ struct Arrived {
 
 #[test]
 fn a_signed_request_is_accepted() {
-    let verified = Verified { key: KEY.into(), scheme: Scheme::Hmac, payload_signed: true };
-    assert_eq!(signed(Payload::of(BODY)).verify(), Ok(verified));
+    let verified = signed(Payload::of(BODY)).verify().unwrap();
+    assert_eq!((&*verified.key, verified.scheme), (KEY, Scheme::Hmac));
+    assert!(verified.payload_signed);
+    assert_eq!(verified.mark.unwrap().good_until, NOW + 900, "no longer than the clock allows");
 }
 
 #[test]
@@ -186,8 +188,7 @@ fn an_unsigned_payload_is_refused_unless_allowed() {
     let mut arrived = signed(Payload::Unsigned);
     assert_eq!(arrived.code(), "UNSIGNED_PAYLOAD");
     arrived.options.unsigned_payload_allowed = true;
-    let verified = Verified { key: KEY.into(), scheme: Scheme::Hmac, payload_signed: false };
-    assert_eq!(arrived.verify(), Ok(verified));
+    assert!(!arrived.verify().unwrap().payload_signed);
     assert_eq!(arrived.without("x-sdk-content-sha256").code(), "SIGNED_HEADER_MISSING");
 }
 
@@ -217,7 +218,8 @@ fn a_basic_key_is_its_secret() {
 
     let arrived =
         signed(Payload::of(BODY)).replaced("authorization", signer.authorization().as_bytes());
-    let verified = Verified { key: KEY.into(), scheme: Scheme::Basic, payload_signed: false };
+    let scheme = Scheme::Basic;
+    let verified = Verified { key: KEY.into(), scheme, payload_signed: false, mark: None };
     assert_eq!(arrived.verify(), Ok(verified));
     let any_case = arrived
         .clone()
@@ -279,13 +281,8 @@ impl Arrived {
     ) -> Result<Verified, Refusal> {
         let headers: Vec<_> =
             self.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
-        let request = Received {
-            method: "POST",
-            target: "/orders?id=7",
-            headers: &headers,
-            body_sha256: Sha256::digest(&self.body).into(),
-        };
-        verify(&request, NOW, &self.options, secrets_of)
+        let request = Received { method: "POST", target: "/orders?id=7", headers: &headers };
+        verify(&request, &self.body, NOW, &self.options, secrets_of)
     }
 
     fn refusal(&self) -> Refusal {

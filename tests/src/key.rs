@@ -6,7 +6,6 @@ use countersign_proto::v1::SignatureKeyType;
 use countersign_shared::secret::Secret;
 use countersign_shared::signing::{Received, Refusal, Verified, VerifyOptions, verify};
 use data_encoding::BASE64;
-use sha2::{Digest as _, Sha256};
 
 use crate::backend::Seen;
 use crate::clock;
@@ -51,14 +50,9 @@ impl Key {
     fn verify_with(&self, seen: &Seen, options: &VerifyOptions<'_>) -> Result<Verified, Refusal> {
         let headers: Vec<(&str, &[u8])> =
             seen.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
-        let received = Received {
-            method: &seen.method,
-            target: &seen.target,
-            headers: &headers,
-            body_sha256: Sha256::digest(&seen.body).into(),
-        };
+        let received = Received { method: &seen.method, target: &seen.target, headers: &headers };
         let secret = Secret::new(self.secret.to_owned());
-        verify(&received, clock::unix_seconds(), options, |_, key| {
+        verify(&received, &seen.body, clock::unix_seconds(), options, |_, key| {
             (key == self.key).then_some(&secret)
         })
     }

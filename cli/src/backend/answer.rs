@@ -2,41 +2,47 @@
 
 use axum::body::Body;
 use axum::response::Response;
-use countersign_shared::signing::{ALGORITHM, Received, Refusal, Scheme, Verified};
+use countersign_shared::signing::ALGORITHM;
+use countersign_verify::{Refusal, Scheme, Verified};
 use data_encoding::HEXLOWER;
+use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 /// 200: what was seen.
-pub(super) fn verified(verified: &Verified, seen: &Received<'_>, body_bytes: usize) -> Response {
+pub(super) fn verified(verified: &Verified, seen: &Parts, body: &[u8]) -> Response {
     let scheme = match verified.scheme {
         Scheme::Hmac => ALGORITHM,
         Scheme::Basic => "Basic",
     };
-    let headers: Vec<Value> =
-        seen.headers.iter().map(|(name, value)| json!([name, shown(value)])).collect();
+    let headers: Vec<Value> = seen
+        .headers
+        .iter()
+        .map(|(name, value)| json!([name.as_str(), shown(value.as_bytes())]))
+        .collect();
+    let target = seen.uri.path_and_query().map_or("/", |target| target.as_str());
     let body = json!({
         "verified": true,
         "key": verified.key,
         "scheme": scheme,
         "payload_signed": verified.payload_signed,
-        "method": seen.method,
-        "target": seen.target,
+        "method": seen.method.as_str(),
+        "target": target,
         "headers": headers,
-        "body_bytes": body_bytes,
-        "body_sha256": HEXLOWER.encode(&seen.body_sha256),
+        "body_bytes": body.len(),
+        "body_sha256": HEXLOWER.encode(&Sha256::digest(body)),
     });
     answer(StatusCode::OK, &body)
 }
 
-/// 401: why not.
+/// 401, or 413 for a body that is too large: why not.
 pub(super) fn refused(refusal: &Refusal) -> Response {
-    not_verified(StatusCode::UNAUTHORIZED, refusal.code(), &refusal.to_string())
-}
-
-pub(super) fn too_large(bytes_max: usize) -> Response {
-    let message = format!("the body is larger than {bytes_max} bytes");
-    not_verified(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", &message)
+    let status = match refusal {
+        Refusal::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        _ => StatusCode::UNAUTHORIZED,
+    };
+    not_verified(status, refusal.code(), &refusal.to_string())
 }
 
 pub(super) fn broken_body(why: &str) -> Response {

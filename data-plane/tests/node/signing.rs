@@ -5,7 +5,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use countersign_proto::v1::{BodyPolicy, QueryMode, SignatureKeyType};
 use countersign_shared::secret::Secret;
 use countersign_shared::signing::{Received, Refusal, Verified, VerifyOptions, verify};
-use sha2::{Digest, Sha256};
 
 use crate::support::{
     Backend, Client, HMAC_SECRET, Resources, Seen, api, binding, get, group, hmac, node_of,
@@ -16,15 +15,10 @@ use crate::support::{
 fn verdict(seen: &Seen) -> Result<Verified, Refusal> {
     let headers: Vec<(&str, &[u8])> =
         seen.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
-    let received = Received {
-        method: &seen.method,
-        target: &seen.target,
-        headers: &headers,
-        body_sha256: Sha256::digest(&seen.body).into(),
-    };
+    let received = Received { method: &seen.method, target: &seen.target, headers: &headers };
     let options = VerifyOptions { unsigned_payload_allowed: true, ..VerifyOptions::default() };
     let secret = Secret::new(HMAC_SECRET.into());
-    verify(&received, now(), &options, |_, _| [&secret])
+    verify(&received, &seen.body, now(), &options, |_, _| [&secret])
 }
 
 #[expect(clippy::disallowed_methods, reason = "the verifier's clock")]

@@ -7,7 +7,8 @@
 //! 1. [`clean_path`] makes the path that is routed, and [`Target::join`] the target that is
 //!    sent. Only a [`Target`] can be signed, so what is sent is what is signed.
 //! 2. [`HmacSigner::sign`] or [`BasicSigner::authorization`] makes the header value.
-//! 3. [`verify`] does the reverse at the backend and says why not.
+//! 3. [`verify`] does the reverse at the backend and says why not; [`verify_head`] begins it before
+//!    the body is read.
 //!
 //! [`CanonicalRequest`] and [`string_to_sign`] are the stages between, for verifiers and for
 //! whoever has to find out where two signers differ.
@@ -21,6 +22,7 @@ mod hmac;
 mod path;
 mod percent;
 mod query;
+mod received;
 mod refusal;
 pub mod target;
 mod verify;
@@ -31,9 +33,12 @@ pub use date::SdkDate;
 pub use hmac::{HmacSigner, Payload, SignRequest};
 pub use path::clean_path;
 pub use query::normalize_query;
+pub use received::Received;
 pub use refusal::Refusal;
 pub use target::{QueryMode, Target, TargetError};
-pub use verify::{Received, Scheme, Verified, VerifyOptions, verify};
+pub use verify::{
+    AwaitsBody, Checked, ReplayMark, Scheme, Verified, VerifyOptions, verify, verify_head,
+};
 
 /// The first word of an HMAC signature and of its string to sign.
 pub const ALGORITHM: &str = "SDK-HMAC-SHA256";

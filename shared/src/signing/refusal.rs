@@ -3,7 +3,7 @@
 
 use thiserror::Error;
 
-/// A refusal, each a 401. The variants stand in the order in which they are looked for.
+/// A refusal: a 401, or 413 for [`Self::BodyTooLarge`]. The variants stand in the order in which they are looked for.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum Refusal {
     #[error("the request has no {header} header; only requests through the gateway are accepted")]
@@ -31,12 +31,16 @@ pub enum Refusal {
     ClockSkew { seconds: u64, max_seconds: u64, is_early: bool },
     #[error("the signature does not cover the body, and this verifier asks that it does")]
     UnsignedPayload,
+    #[error("the body has more than the {bytes_max} bytes that this verifier reads")]
+    BodyTooLarge { bytes_max: u64 },
     #[error(
         "the signature does not fit the request: the secret differs, or the method, path, query, a signed header or the body was changed on the way"
     )]
     SignatureMismatch,
     #[error("the body is not the one whose hash `x-sdk-content-sha256` carries")]
     BodyMismatch,
+    #[error("the request was received before: a signature is good once here")]
+    Replayed,
 }
 
 impl Refusal {
@@ -54,8 +58,10 @@ impl Refusal {
             Self::DateMalformed => "DATE_MALFORMED",
             Self::ClockSkew { .. } => "CLOCK_SKEW",
             Self::UnsignedPayload => "UNSIGNED_PAYLOAD",
+            Self::BodyTooLarge { .. } => "BODY_TOO_LARGE",
             Self::SignatureMismatch => "SIGNATURE_MISMATCH",
             Self::BodyMismatch => "BODY_MISMATCH",
+            Self::Replayed => "REPLAYED",
         }
     }
 }
