@@ -27,7 +27,9 @@ const verified = middleware((scheme, key) => (key === given.key ? secret : undef
   unsignedPayloadAllowed: given["allow-unsigned-payload"],
 });
 
-const server = createServer((request, response) => {
+// Room for all that a gateway lets through, and no 400 before a missing Host has its reason.
+const options = { maxHeaderSize: 256 * 1024, requireHostHeader: false };
+const server = createServer(options, (request, response) => {
   verified(request, response, (error) => {
     if (error) response.destroy(error);
     else answer(request, response).catch(() => response.destroy());

@@ -5,6 +5,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { request as httpRequest } from "node:http";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -49,9 +50,25 @@ test("a refusal says why", async () => {
   assert.deepEqual([status, answer.verified, answer.reason], [401, false, "SIGNATURE_MISMATCH"]);
 });
 
-async function send(method, path, body = "", sent = path) {
+test("a long target and long headers arrive whole", async () => {
+  const path = `/${"a".repeat(30_000)}`;
+  const [status, answer] = await send("GET", path, "", path, { "x-long": "b".repeat(30_000) });
+  assert.deepEqual([status, answer.target], [200, path]);
+});
+
+test("a missing Host has a reason like all others", async () => {
+  const { host: _, ...headers } = signed("GET", "/", "", host);
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  const socket = connect(Number(host.split(":")[1]));
+  socket.write(`GET / HTTP/1.1\r\n${lines.join("")}Connection: close\r\n\r\n`);
+  const chunks = [];
+  for await (const chunk of socket) chunks.push(chunk);
+  assert.match(Buffer.concat(chunks).toString(), /^HTTP\/1.1 401 .*"SIGNED_HEADER_MISSING"/s);
+});
+
+async function send(method, path, body = "", sent = path, more = {}) {
   const port = host.split(":")[1];
-  const headers = signed(method, path, body, host);
+  const headers = { ...signed(method, path, body, host), ...more };
   const request = httpRequest({ port, method, path: sent, headers, agent: false });
   request.end(body);
   const [response] = await once(request, "response");
