@@ -41,7 +41,7 @@ class Request:
             headers.append(("Content-Length", str(len(self.body))))
         lines = [f"{self.method} {self.target} HTTP/1.1"]
         lines += [f"{name}: {value}" for name, value in headers]
-        head = "\r\n".join(lines).encode("ascii") + b"\r\n\r\n"
+        head = "\r\n".join(lines).encode() + b"\r\n\r\n"
         return head + (_in_chunks(self.body) if self.chunked else self.body)
 
 
