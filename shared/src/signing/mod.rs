@@ -10,6 +10,8 @@
 //! 3. [`verify`] does the reverse at the backend and says why not; [`verify_head`] begins it before
 //!    the body is read.
 //!
+//! [`explain`] finds out what a signer did whose signature does not fit.
+//!
 //! [`CanonicalRequest`] and [`string_to_sign`] are the stages between, for verifiers and for
 //! whoever has to find out where two signers differ.
 
@@ -18,6 +20,7 @@ mod basic;
 mod byte_set;
 mod canonical;
 mod date;
+pub mod explain;
 mod hmac;
 mod path;
 mod percent;
