@@ -63,7 +63,7 @@ async def _all(gateway: Gateway, wanted: list[Language]) -> dict[str, tuple[Tall
                 await _one(gateway, language, secret_file, *rows[language.name])
             except Exception as failure:
                 # Whatever it is, it is that language's, and must not hide the others.
-                rows[language.name][0].fail("live", repr(failure))
+                rows[language.name][0].fail("live", f"{type(failure).__name__}: {failure}")
 
     await asyncio.gather(*(one(language) for language in wanted))
     return rows
