@@ -63,6 +63,8 @@ def difference(language: str, node: Node, odd: Odd, answer: Answer) -> str | Non
     """What is wrong with the answer, if something is."""
     if answer.status != 200:
         return f"refused: {answer}"
+    if odd.request.expects_continue and not answer.was_continued:
+        return "the node did not ask for the body"
     if odd.request.method in UNSEEN:
         return None
     if answer.told is None:

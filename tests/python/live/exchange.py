@@ -5,7 +5,7 @@ In targets and header values one character is one byte, U+0000 to U+00FF.
 
 import asyncio
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from wire import Message, read_message
 
@@ -76,7 +76,9 @@ class Request:
 class Answer:
     status: int
     # The JSON object; none after HEAD, and where the server's library answered by itself.
-    told: dict | None = field(default=None)
+    told: dict | None = None
+    # Whether the body was asked for by a `100 Continue`.
+    was_continued: bool = False
 
     def __str__(self) -> str:
         if self.told is None:
@@ -104,6 +106,7 @@ class Connection:
 
     async def ask_all(self, requests: list[Request]) -> list[Answer]:
         """Sends all of them before it reads the first answer."""
+        self.was_continued = False
         async with asyncio.timeout(PATIENCE_SECONDS):
             for request in requests:
                 self.writer.write(request.head())
@@ -126,6 +129,7 @@ class Connection:
         begun = reading.result()
         if begun.endswith(b" 100"):
             await self.reader.readuntil(b"\r\n\r\n")
+            self.was_continued = True
             return None
         return await self._read(request.method, begun)
 
@@ -137,7 +141,7 @@ class Connection:
             line = (begun + message.first_line.encode("latin-1")).decode("latin-1")
             status, begun = int(line.split(" ")[1]), b""
             if status >= 200:
-                return Answer(status, await self._told(message, method))
+                return Answer(status, await self._told(message, method), self.was_continued)
 
     async def _told(self, message: Message, method: str) -> dict | None:
         if method == "HEAD":
