@@ -3,6 +3,7 @@
 
 mod args;
 pub mod backend;
+mod captured;
 mod client;
 mod clock;
 mod cmd;

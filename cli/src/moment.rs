@@ -9,6 +9,11 @@ pub(crate) fn parse(text: &str) -> Result<prost_types::Timestamp, String> {
     parse_at(text, clock::now())
 }
 
+/// The Unix seconds of a moment; now where there is none.
+pub(crate) fn unix_seconds(moment: Option<&prost_types::Timestamp>) -> i64 {
+    moment.map_or_else(|| clock::now().as_second(), |moment| moment.seconds)
+}
+
 fn parse_at(text: &str, now: Timestamp) -> Result<prost_types::Timestamp, String> {
     let moment = text
         .parse::<Timestamp>()

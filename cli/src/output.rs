@@ -41,6 +41,18 @@ impl Output {
         Ok(stdout.flush()?)
     }
 
+    /// Something that no message of the contract says: as data, or as the text for people.
+    pub(crate) fn value(self, value: &Value, text: impl FnOnce() -> String) -> Result<(), Failure> {
+        let text = match self.format {
+            Format::Table => text(),
+            Format::Json => pretty(value)?,
+            Format::Yaml => yaml(value)?,
+        };
+        let mut stdout = std::io::stdout().lock();
+        writeln!(stdout, "{}", text.trim_end())?;
+        Ok(stdout.flush()?)
+    }
+
     /// Begins a list under these column headers.
     pub(crate) fn list(self, columns: &'static [&'static str]) -> List {
         List { format: self.format, columns, rows: Vec::new(), written: 0 }

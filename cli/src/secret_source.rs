@@ -35,6 +35,26 @@ impl SecretArgs {
         }
     }
 
+    /// A secret that there must be: of a flag, or asked for once.
+    pub(crate) fn known(&self) -> Result<Secret, Failure> {
+        if let Some(secret) = self.given()? {
+            return Ok(secret);
+        }
+        if !std::io::stdin().is_terminal() {
+            return Err(Failure::usage(
+                "the secret is wanted: give --secret-file or --secret-stdin",
+            ));
+        }
+        rpassword::prompt_password("Secret: ")
+            .map(Secret::new)
+            .map_err(|error| Failure::failed(format!("the secret cannot be asked for: {error}")))
+    }
+
+    /// Whether the secret takes standard input, so that nothing else can.
+    pub(crate) fn takes_stdin(&self) -> bool {
+        self.secret_stdin
+    }
+
     /// The secret of a flag; nobody is asked.
     pub(crate) fn given(&self) -> Result<Option<Secret>, Failure> {
         if self.secret_stdin {

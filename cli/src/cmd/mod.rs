@@ -11,11 +11,14 @@ mod data_plane;
 mod dev;
 mod env;
 mod events;
+mod explain;
 mod group;
 mod key;
 mod node;
 mod publication;
+mod sign;
 mod unbind;
+mod verify;
 
 use clap::Subcommand;
 
@@ -54,6 +57,9 @@ pub(crate) enum Command {
     /// Data-plane nodes, and the revision each one signs with
     #[command(subcommand)]
     Node(node::Verb),
+    Sign(sign::Sign),
+    Verify(verify::Verify),
+    Explain(explain::Explain),
     Completion(completion::Completion),
 }
 
@@ -73,6 +79,9 @@ pub(crate) async fn run(command: Command, globals: &Globals) -> Result<(), Failu
         Command::Binding(verb) => binding::run(verb, globals).await,
         Command::Events(verb) => events::run(verb, globals).await,
         Command::Node(verb) => node::run(verb, globals).await,
+        Command::Sign(args) => sign::run(&args, globals),
+        Command::Verify(args) => verify::run(&args, globals),
+        Command::Explain(args) => explain::run(&args, globals),
         Command::Completion(args) => completion::run(&args),
     }
 }

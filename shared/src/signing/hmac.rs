@@ -91,6 +91,17 @@ impl HmacSigner {
         out.extend_from_slice(&lower_hex(&signature));
     }
 
+    /// The `Authorization` value for a request that is given as it is written; its headers are the
+    /// signed ones, `host` and `x-sdk-date` among them.
+    pub fn authorization(&self, request: &CanonicalRequest<'_>, date: &SdkDate) -> String {
+        let mut canonical = Vec::new();
+        request.write(&mut canonical);
+        let signature = lower_hex(&self.signature(&string_to_sign(date, &canonical)));
+        let names: Vec<&str> = request.headers.iter().map(|(name, _)| *name).collect();
+        let signature = String::from_utf8_lossy(&signature);
+        format!("{}{}, Signature={signature}", self.opening, names.join(";"))
+    }
+
     /// The HMAC of a string to sign.
     pub fn signature(&self, string_to_sign: &[u8]) -> [u8; 32] {
         self.mac.clone().chain_update(string_to_sign).finalize().into_bytes().into()

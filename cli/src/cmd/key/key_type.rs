@@ -4,7 +4,7 @@ use clap::ValueEnum;
 use countersign_proto::v1::SignatureKeyType;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum KeyType {
+pub(in crate::cmd) enum KeyType {
     /// Signs each request: `SDK-HMAC-SHA256`
     Hmac,
     /// Puts key and secret on each request: `Basic`

@@ -12,6 +12,7 @@ use clap::Subcommand;
 
 use crate::args::Globals;
 use crate::failure::Failure;
+pub(super) use key_type::KeyType;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {

@@ -42,7 +42,8 @@ fn hosts(host: &[u8], request: &Questioned<'_>, changes: &mut Vec<Change>) {
         }
     });
     let others = request.other_hosts.iter().map(|host| host.as_bytes());
-    for other in named.chain(others).chain([&b"localhost"[..], b"127.0.0.1"]) {
+    let others = named.chain(others).chain([&b"localhost"[..], b"127.0.0.1"]);
+    for other in others.filter(|other| without_port(other) != name) {
         push(HOST_OTHER, other.to_vec());
         push(HOST_OTHER, without_port(other).to_vec());
     }
