@@ -86,11 +86,12 @@ fn basic_and_unsigned_bodies_are_signed_by_hand_too() {
     assert_eq!(verdict["payload_signed"], false);
 }
 
+/// The mistake, the secret that is used unless it is ours, what is signed, what is sent.
+type Case<'a> = (&'a str, &'a [u8], &'a [&'a str], &'a [&'a str]);
+
 #[test]
 fn a_mismatch_made_on_purpose_is_explained() {
     let url = "http://shop.internal/v2/orders?b=2&a=x%20y";
-    /// The mistake, the secret that is used unless it is ours, what is signed, what is sent.
-    type Case<'a> = (&'a str, &'a [u8], &'a [&'a str], &'a [&'a str]);
     let cases: [Case<'_>; 13] = [
         ("SECRET_LINE_END", b"a-secret-of-the-orders\n\n", &[url], &[url]),
         ("SECRET_IS_THE_KEY", b"orders-2026", &[url], &[url]),
