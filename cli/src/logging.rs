@@ -1,7 +1,10 @@
 //! What a process says while it runs, on standard error: for people, or as JSON for collectors.
 
 use clap::{Args, ValueEnum};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::failure::Failure;
 
@@ -37,14 +40,15 @@ impl LogArgs {
     pub(crate) fn begin(&self, quiet: &str) -> Result<(), Failure> {
         let asked = self.log_level.clone().or_else(|| std::env::var("RUST_LOG").ok());
         let filter = asked.filter(|filter| !filter.is_empty()).unwrap_or_else(|| quiet.to_owned());
-        let filter = EnvFilter::try_new(&filter).map_err(|error| {
+        let filter: Targets = filter.parse().map_err(|error| {
             Failure::usage(format!("`{filter}` is no log level or filter: {error}"))
         })?;
-        let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-        let begun = match self.log_format {
-            LogFormat::Text => log.with_target(false).with_ansi(is_coloured()).try_init(),
-            LogFormat::Json => log.json().flatten_event(true).try_init(),
+        let lines = fmt::layer().with_writer(std::io::stderr);
+        let lines = match self.log_format {
+            LogFormat::Text => lines.with_target(false).with_ansi(is_coloured()).boxed(),
+            LogFormat::Json => lines.json().flatten_event(true).boxed(),
         };
+        let begun = tracing_subscriber::registry().with(lines.with_filter(filter)).try_init();
         begun.map_err(|error| Failure::failed(format!("logging cannot begin: {error}")))
     }
 }

@@ -140,12 +140,7 @@ pub async fn start(config: Config) -> Result<ControlPlane, StartError> {
     });
     let grpc_address = grpc.local_addr().unwrap_or(config.listen);
     let status_address = status_listener.as_ref().and_then(|listener| listener.local_addr().ok());
-    let until = stopped(stopping.clone());
-    let mut servers = vec![tokio::spawn(async move {
-        if let Err(error) = api::serve(api, grpc, until).await {
-            tracing::error!(%error, "the gRPC listener failed");
-        }
-    })];
+    let mut servers = vec![serving(api, grpc, stopping.clone())];
     if let Some(listener) = status_listener {
         let page = status::StatusPage { registry, stopping: stopping.clone() };
         servers.push(tokio::spawn(status::serve(page, listener, stopped(stopping))));
@@ -264,6 +259,15 @@ async fn create_log(engine: &EngineHandle, log_id: LogId) -> Result<(), StartErr
     };
     engine.execute(clock::now_ms(), request).await?;
     Ok(())
+}
+
+/// Not `async`, so that the server is compiled with this crate and not with every caller.
+fn serving(api: Api, grpc: TcpListener, stopping: watch::Receiver<bool>) -> Task<()> {
+    tokio::spawn(async move {
+        if let Err(error) = api::serve(api, grpc, stopped(stopping)).await {
+            tracing::error!(%error, "the gRPC listener failed");
+        }
+    })
 }
 
 async fn listen(address: SocketAddr, flag: &'static str) -> Result<TcpListener, StartError> {
