@@ -15,10 +15,6 @@ def _has_long_line(odd: Odd, _target: str) -> bool:
     return any(len(line) > LINE_BYTES_MAX_HTTPLIB for line in lines)
 
 
-def _asks_for_a_part(odd: Odd, _target: str) -> bool:
-    return any(name == "Range" for name, _ in odd.request.headers)
-
-
 # Of what the node lets through, what a library answers by itself, and the status. These requests
 # are not among the accepted ones of the language, but it must still be so.
 ANSWERED_BY_LIBRARY: dict[str, list[tuple[Callable[[Odd, str], bool], int]]] = {
@@ -26,8 +22,6 @@ ANSWERED_BY_LIBRARY: dict[str, list[tuple[Callable[[Odd, str], bool], int]]] = {
         (lambda odd, target: len(target) > LINE_BYTES_MAX_HTTPLIB, 414),
         (lambda odd, target: target.count("?") > 1, 400),
         (_has_long_line, 400),
-        # It cuts the part out of the handler's answer.
-        (_asks_for_a_part, 206),
     ],
 }
 

@@ -66,7 +66,12 @@ void answer(const countersign::HttplibRequest& given, httplib::Response& respons
     }
     out << "\n  ],\n  \"body_bytes\": " << given.body.size()
         << ",\n  \"body_sha256\": " << json(sha256(given.body)) << "\n}\n";
-    response.set_content(out.str(), "application/json");
+    /* Provided, for a content that is set would be packed for clients that accept it. */
+    const std::string text = out.str();
+    response.set_content_provider(text.size(), "application/json",
+                                  [text](std::size_t offset, std::size_t length, httplib::DataSink& sink) {
+                                      return sink.write(text.data() + offset, length);
+                                  });
 }
 
 struct Arguments {
@@ -136,6 +141,7 @@ int main(int count, char** given) {
     httplib::Server server;
     countersign::GuardOptions guarding;
     guarding.unhashed_body_bytes_max = body_bytes_max;
+    guarding.ranges_answered = false; /* part of what was seen would be no JSON */
     guarding.on_error = [](std::exception_ptr) { std::cerr << "a request could not be verified\n"; };
     countersign::guard(server, verifier, answer, guarding);
     /* A connection holds a thread for as long as it stays; by itself it would end after five requests. */

@@ -39,6 +39,9 @@ struct GuardOptions {
     std::size_t dropped_bytes_max = std::size_t{1024} * 1024;
     /* Told what lookup and replay guard throw; the client gets 500 and no word of it. */
     std::function<void(std::exception_ptr)> on_error;
+    /* Whether cpp-httplib cuts what a `Range` header asks for out of the handler's answer, as it does by
+     * itself, for every method and with the status 206 where the handler sets none. */
+    bool ranges_answered = true;
 };
 
 /* The headers that a client sent, without those that cpp-httplib adds to them. */
@@ -90,7 +93,7 @@ public:
         }
     }
 
-    /* A refusal is told whole, whatever part of an answer was asked for. */
+    /* What is answered is then told whole, whatever part of it was asked for. The header stays. */
     void drop_ranges() { request_.ranges.clear(); }
 
     Request received() const { return {method_, request_.target, received_headers(headers_)}; }
@@ -257,7 +260,7 @@ inline void guard(httplib::Server& server, const Verifier& verifier, HttplibHand
         if (!exchange.is_refused()) {
             verified = exchange.finish();
         }
-        if (exchange.is_refused()) {
+        if (exchange.is_refused() || !options.ranges_answered) {
             disguise.drop_ranges();
         }
         if (!is_read) {
