@@ -93,6 +93,12 @@ impl OutboundBody {
     }
 }
 
+/// Whether `read` has anything to do: a body that is not there is signed as empty, unless the
+/// policy is to sign none.
+pub(super) fn is_to_be_read(body: &Incoming, policy: BodyPolicy) -> bool {
+    !body.is_end_stream() || policy == BodyPolicy::Unsigned
+}
+
 /// Reads the body as its policy says, and says what of it goes into the signature.
 pub(super) async fn read(
     body: Incoming,

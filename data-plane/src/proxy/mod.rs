@@ -26,7 +26,7 @@ use http::header::HOST;
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, Response, Uri};
-use hyper::body::{Body, Incoming};
+use hyper::body::Incoming;
 
 use crate::clock;
 use crate::table::{Asked, Place, Route, Signer, Signing};
@@ -78,7 +78,7 @@ async fn forward(
     let host = plan.route.place(turn).host.clone();
     headers::set_forwarded(&mut head.headers, &connection.peer, request_id, host);
     let (payload, body) = match plan.signer {
-        Some(Signer::Hmac(_)) if !body.is_end_stream() => {
+        Some(Signer::Hmac(_)) if body::is_to_be_read(&body, plan.route.body_policy()) => {
             Box::pin(body::read(body, plan.route.body_policy(), worker.limits())).await?
         }
         _ => (Payload::Empty, OutboundBody::stream(body)),

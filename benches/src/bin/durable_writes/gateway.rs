@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use countersign_proto::v1::bindings_client::BindingsClient;
-use countersign_proto::v1::{self, Api, Backend, CreateBindingRequest, Method};
+use countersign_proto::v1::{Api, Backend, CreateBindingRequest, GetBindingRequest, Method};
 use countersign_tests::{ControlPlaneProcess, Key, Management};
 use futures_util::future::join_all;
 use tonic::transport::Channel;
@@ -43,12 +43,21 @@ impl Gateway {
     }
 
     /// So many clients, each of which waits for its answer before it asks again.
-    pub(crate) async fn rebind_for(&mut self, turn: Duration, clients: usize) -> Sample {
+    pub(crate) async fn ask_for(&mut self, turn: Duration, ask: Ask, clients: usize) -> Sample {
         let begun = Instant::now();
         let all = self.clients.iter_mut().take(clients);
-        let latencies = join_all(all.map(|client| client.rebind_until(begun + turn))).await;
+        let latencies = join_all(all.map(|client| client.ask_until(begun + turn, ask))).await;
         Sample::new(begun.elapsed(), latencies.concat())
     }
+}
+
+/// What a client asks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Ask {
+    /// To exchange a key for another.
+    Rebind,
+    /// Which key is bound: the same way there and back, and nothing is written.
+    Read,
 }
 
 #[derive(Debug)]
@@ -63,24 +72,36 @@ impl Client {
         Self { bindings: Management::to(&plane.uri()).bindings(), api, rebound: 0 }
     }
 
-    async fn rebind_until(&mut self, end: Instant) -> Vec<Duration> {
+    async fn ask_until(&mut self, end: Instant, ask: Ask) -> Vec<Duration> {
         let mut latencies = Vec::new();
         while Instant::now() < end {
-            self.rebound += 1;
-            let request = CreateBindingRequest {
-                signature_key: KEYS[self.rebound % KEYS.len()].name.to_owned(),
-                api: self.api.clone(),
-                environment: RELEASE.to_owned(),
-                replace: true,
-                ..Default::default()
-            };
             let asked = Instant::now();
-            let reply: v1::CreateBindingResponse =
-                self.bindings.create_binding(request).await.unwrap().into_inner();
+            match ask {
+                Ask::Rebind => self.rebind().await,
+                Ask::Read => self.read().await,
+            }
             latencies.push(asked.elapsed());
-            assert!(!reply.replaced_signature_key.is_empty(), "a rebind that changed nothing");
         }
         latencies
+    }
+
+    async fn rebind(&mut self) {
+        self.rebound += 1;
+        let request = CreateBindingRequest {
+            signature_key: KEYS[self.rebound % KEYS.len()].name.to_owned(),
+            api: self.api.clone(),
+            environment: RELEASE.to_owned(),
+            replace: true,
+            ..Default::default()
+        };
+        let reply = self.bindings.create_binding(request).await.unwrap().into_inner();
+        assert!(!reply.replaced_signature_key.is_empty(), "a rebind that changed nothing");
+    }
+
+    async fn read(&mut self) {
+        let request = GetBindingRequest { api: self.api.clone(), environment: RELEASE.to_owned() };
+        let reply = self.bindings.get_binding(request).await.unwrap().into_inner();
+        assert!(reply.binding.is_some(), "a binding that is not there");
     }
 }
 

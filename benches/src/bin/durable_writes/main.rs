@@ -25,7 +25,7 @@ use std::time::Duration;
 use countersign_tests::ControlPlaneProcess;
 
 use bare::BareFile;
-use gateway::{CLIENTS, Gateway};
+use gateway::{Ask, CLIENTS, Gateway};
 use machine::Ticks;
 use sample::{Sample, median};
 
@@ -61,14 +61,19 @@ struct Round {
     bare: Sample,
     one: Sample,
     many: Sample,
+    /// What gRPC costs alone, with both ends on this machine.
+    one_reads: Sample,
+    many_read: Sample,
 }
 
 impl Round {
     async fn take(bare: &mut BareFile, gateway: &mut Gateway) -> Self {
         Self {
             bare: bare.append_for(TURN),
-            one: gateway.rebind_for(TURN, 1).await,
-            many: gateway.rebind_for(TURN, CLIENTS).await,
+            one: gateway.ask_for(TURN, Ask::Rebind, 1).await,
+            many: gateway.ask_for(TURN, Ask::Rebind, CLIENTS).await,
+            one_reads: gateway.ask_for(TURN, Ask::Read, 1).await,
+            many_read: gateway.ask_for(TURN, Ask::Read, CLIENTS).await,
         }
     }
 }
@@ -79,12 +84,23 @@ fn report(rounds: &[Round]) {
     line("bare append and fdatasync", rounds.iter().map(|round| &round.bare));
     line("1 client", rounds.iter().map(|round| &round.one));
     line(&format!("{CLIENTS} clients"), rounds.iter().map(|round| &round.many));
+    line("1 client that only reads", rounds.iter().map(|round| &round.one_reads));
+    line(&format!("{CLIENTS} that only read"), rounds.iter().map(|round| &round.many_read));
     let single =
         median(rounds.iter().map(|round| round.one.per_second() / round.bare.per_second()));
     let shared =
         median(rounds.iter().map(|round| round.many.per_second() / round.one.per_second()));
     println!("\n1 client: {single:.2} of the bare append (at least 0.70 is the aim)");
     println!("{CLIENTS} clients: {shared:.1} times 1 client (at least 10 is the aim)");
+
+    // A write costs at least an append and the way there and back, which a read costs as well;
+    // and no more writes than reads are answered in a second.
+    let room = median(rounds.iter().map(|round| {
+        let (bare, read) = (round.bare.per_second(), round.one_reads.per_second());
+        read / (bare + read)
+    }));
+    let most = median(rounds.iter().map(|round| round.many_read.per_second()));
+    println!("gRPC leaves room for {room:.2} of the bare append, and for {most:.0} writes/s");
 }
 
 fn line<'a>(what: &str, samples: impl Iterator<Item = &'a Sample> + Clone) {
