@@ -10,7 +10,7 @@ with the node's signer, must accept every request, those that a rule excuses inc
     differential.py BINARY [FOLDER]           FOLDER has the node_modules with the JavaScript
                                               signer: target/javascript beside the binary
                                               DIFFERENTIAL_SEED and DIFFERENTIAL_REQUESTS say
-                                              which requests, and how many (2,000)
+                                              which requests, and how many (2,400)
 """
 
 import argparse
@@ -66,7 +66,7 @@ def main() -> int:
         HuaweicloudSdkCore(KEY, SECRET, folder),
     ]
     seed = int(os.environ.get("DIFFERENTIAL_SEED") or random.SystemRandom().randrange(2**32))
-    count = int(os.environ.get("DIFFERENTIAL_REQUESTS") or 2000)
+    count = int(os.environ.get("DIFFERENTIAL_REQUESTS") or 2400)
     print(f"differential: {count} requests, DIFFERENTIAL_SEED={seed}", flush=True)
     rng = random.Random(seed)
     requests = [random_request(rng, number, list(APIS), NORMALIZED) for number in range(count)]

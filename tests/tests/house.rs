@@ -10,7 +10,7 @@ const CRATES: [&str; 5] = ["shared", "proto", "control-plane", "data-plane", "cl
 const FILE_LINES_MAX: usize = 400;
 
 /// Who may turn a secret into text, and why.
-const EXPOSERS: [(&str, &str); 10] = [
+const EXPOSERS: [(&str, &str); 11] = [
     ("cli/src/cmd/key/create.rs", "sends it to the control plane"),
     ("cli/src/cmd/key/replace_secret.rs", "sends it to the control plane"),
     ("cli/src/demo.rs", "sends the demo's to the control plane"),
@@ -20,6 +20,7 @@ const EXPOSERS: [(&str, &str); 10] = [
     ("control-plane/src/project.rs", "sends it to the nodes that sign with it"),
     ("shared/src/secret.rs", "is it"),
     ("shared/src/signing/basic.rs", "signs with it"),
+    ("shared/src/signing/explain/recipe.rs", "signs with it, and with what mistakes make of it"),
     ("shared/src/signing/hmac.rs", "signs with it"),
 ];
 

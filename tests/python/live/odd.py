@@ -48,7 +48,7 @@ def _odd(target: str, seen: str | None = None, *, method="GET", api="normal", **
     headers = tuple(more.pop("headers", ()))
     request = Request(method, target, headers, **more)
     # A body that is empty is always signed.
-    is_signed = api != "basic" and (api != "unsigned" or not request.body)
+    is_signed = api not in ("basic", "unsigned")
     is_signed = is_signed and (api != "auto" or request.body != OVER_THE_LIMIT)
     return Odd(api, request, target if seen is None else seen, is_signed, pipelined)
 
