@@ -3,7 +3,7 @@
 //! It changes nothing.
 
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
+use http::{HeaderName, HeaderValue, Method, Version};
 
 use super::refusal::Refusal;
 
@@ -85,16 +85,6 @@ pub(super) fn admit<'h>(head: &'h Parts, doomed: &mut Doomed) -> Result<Admitted
         Some(stage) => Some(stage.to_str().map_err(|_| Refusal::ApiNotFound)?),
     };
     Ok(Admitted { host, stage })
-}
-
-/// `X-Request-Id` as the client sent it, where it can be used: 1–128 visible ASCII characters.
-pub(super) fn request_id(headers: &HeaderMap) -> Option<&HeaderValue> {
-    const CHARACTERS_MAX: usize = 128;
-    let id = headers.get(super::headers::X_REQUEST_ID)?;
-    let bytes = id.as_bytes();
-    let good =
-        (1..=CHARACTERS_MAX).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic);
-    good.then_some(id)
 }
 
 #[derive(Default)]

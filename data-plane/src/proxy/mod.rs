@@ -46,10 +46,7 @@ async fn handle(connection: &Rc<Connection>, request: Request<Incoming>) -> Resp
     connection.alarm.silence();
     let worker = &connection.worker;
     let (head, body) = request.into_parts();
-    let request_id = match edge::request_id(&head.headers) {
-        Some(id) => id.clone(),
-        None => worker.request_ids.next(),
-    };
+    let request_id = worker.request_ids.of(&head.headers);
     let mut class = RouteClass::None;
     let answer = forward(connection, &request_id, head, body, &mut class).await;
     let mut response = answer.unwrap_or_else(|refusal| {

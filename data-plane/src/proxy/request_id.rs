@@ -1,9 +1,15 @@
-//! Request ids of a worker: 32 hex digits, half of them random at its start, half a count.
+//! The id of a request: the client's where it can be used, else one of the worker's: 32 hex
+//! digits, half of them random at its start, half a count.
 
 use std::cell::Cell;
 
 use data_encoding::HEXLOWER;
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue};
+
+use super::headers::X_REQUEST_ID;
+
+/// A client's id is visible ASCII and no longer than this.
+const CHARACTERS_MAX: usize = 128;
 
 #[derive(Debug)]
 pub(super) struct RequestIds {
@@ -16,7 +22,16 @@ impl RequestIds {
         Self { worker, next: Cell::new(0) }
     }
 
-    pub(super) fn next(&self) -> HeaderValue {
+    /// The id of a request with these headers.
+    pub(super) fn of(&self, headers: &HeaderMap) -> HeaderValue {
+        let is_usable = |id: &&HeaderValue| {
+            let bytes = id.as_bytes();
+            (1..=CHARACTERS_MAX).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic)
+        };
+        headers.get(X_REQUEST_ID).filter(is_usable).cloned().unwrap_or_else(|| self.next())
+    }
+
+    fn next(&self) -> HeaderValue {
         let count = self.next.get();
         self.next.set(count.wrapping_add(1));
         let mut id = [0; 16];

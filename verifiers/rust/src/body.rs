@@ -11,7 +11,7 @@ use countersign_shared::signing::AwaitsBody;
 use http_body::{Body, Frame, SizeHint};
 use sha2::{Digest, Sha256};
 
-use crate::verifier::Rejected;
+use crate::rejected::Rejected;
 
 /// What a handler reads instead of the body that came.
 pub enum VerifiedBody<B> {

@@ -13,9 +13,9 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::body::VerifiedBody;
+use crate::clock;
 use crate::keys::Keys;
 use crate::verifier::Verifier;
-use crate::{answer, clock};
 
 /// Lets only verified requests through to a service. The others are answered with 401, or 413
 /// where the body is too large, and the reason as JSON.
@@ -78,7 +78,7 @@ where
                     head.extensions.insert(verified);
                     inner.call(Request::from_parts(head, body)).await
                 }
-                Err(rejected) => Ok(answer::rejected(&rejected)),
+                Err(rejected) => Ok(rejected.answer()),
             }
         })
     }

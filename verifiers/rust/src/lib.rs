@@ -17,11 +17,11 @@
 //! A handler behind the layer runs only for verified requests. It finds a [`Verified`] among the
 //! request's extensions, and reads the body as ever.
 
-mod answer;
 mod body;
 mod clock;
 mod keys;
 mod layer;
+mod rejected;
 mod verifier;
 
 pub use body::VerifiedBody;
@@ -29,4 +29,5 @@ pub use countersign_shared::secret::Secret;
 pub use countersign_shared::signing::{Received, Refusal, ReplayMark, Scheme, Verified};
 pub use keys::{Keys, KnownKeys};
 pub use layer::{Verify, VerifyLayer};
-pub use verifier::{Rejected, ReplayGuard, Verifier};
+pub use rejected::Rejected;
+pub use verifier::{ReplayGuard, Verifier};

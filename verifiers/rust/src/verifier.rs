@@ -15,6 +15,7 @@ use http_body::Body;
 
 use crate::body::{self, VerifiedBody};
 use crate::keys::Keys;
+use crate::rejected::Rejected;
 
 /// Says whether a signature is new, and remembers it from then on.
 pub trait ReplayGuard: Send + Sync + 'static {
@@ -36,20 +37,6 @@ pub struct Verifier {
     unsigned_payload_allowed: bool,
     body_bytes_max: u64,
     replay_guard: Option<Box<dyn ReplayGuard>>,
-}
-
-/// Why a request does not reach its handler.
-#[derive(Debug)]
-pub enum Rejected<E> {
-    Refused(Refusal),
-    /// The body broke off while it was read.
-    Body(E),
-}
-
-impl<E> From<Refusal> for Rejected<E> {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
 }
 
 impl Verifier {
