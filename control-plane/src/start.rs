@@ -21,7 +21,7 @@ use crate::command::{Command, Request};
 use crate::engine::{Engine, EngineHandle, ExecuteError};
 use crate::feed::{FEED_ENTRIES_MAX, Publisher};
 use crate::history::{History, HistoryError};
-use crate::keystore::{Keystore, KeystoreError, MasterKeyError, UnsealError};
+use crate::keystore::{Keystore, KeystoreError, MasterKeyError, Sealer, UnsealError};
 use crate::log::{DataDir, Durability, EventLog, Head, LocalLog, OpenError, SnapshotStore};
 use crate::metrics::{EngineMetrics, StreamMetrics};
 use crate::nodes::NodeRegistry;
@@ -212,6 +212,7 @@ fn open(
     let snapshot_revision = state.head().revision;
     let mut publisher = Publisher::new(keystore.sealer(), &state)?;
     replay(&history, &mut state, head, &mut publisher)?;
+    open_every_secret(&keystore.sealer(), &state)?;
     if head.revision > 0 && state.log_id() != Some(log_id) {
         let named = state.log_id().map_or_else(|| "none".to_owned(), |id| id.to_string());
         return Err(StartError::Foreign { found: log_id, named });
@@ -229,6 +230,15 @@ fn open(
     let engine =
         Engine { log: Box::new(log), keystore, state, publisher, limits, snapshotter, metrics };
     Ok(Opened { engine, history, log_id })
+}
+
+/// Also those that no node signs with: one that does not open would end the process as soon as
+/// its key is bound, and every start from then on.
+fn open_every_secret(sealer: &Sealer, state: &State) -> Result<(), UnsealError> {
+    state.keys().values().try_for_each(|key| {
+        let sealed = &key.secret.sealed;
+        sealer.unseal(key.id, sealed.secret_id, &sealed.ciphertext).map(drop)
+    })
 }
 
 /// Applies the rest of the log, and fills the feed as if it had just happened.

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use countersign_proto::v1;
-use countersign_tests::{Backend, Cli, ControlPlaneProcess, Key, NodeProcess, get, soon};
+use countersign_tests::{Backend, Cli, ControlPlaneProcess, Key, NodeProcess, eventually, get, soon};
 use data_encoding::{BASE64, HEXLOWER, HEXUPPER};
 
 use crate::gateway::{RELEASE, SHOP, api_of};
@@ -117,6 +117,30 @@ async fn secrets_are_in_no_file_reply_log_or_metric() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn a_keystore_older_than_the_log_is_refused_at_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let data_dir = directory.path().join("data");
+    let mut plane = ControlPlaneProcess::start(&data_dir).await;
+    let keystore = data_dir.join("keystore");
+    let older = std::fs::read(&keystore).unwrap();
+    // Bound to nothing: no node would ask for it today.
+    plane.management().create_key(&CANARY).await;
+    plane.process.stop().await;
+    let newer = std::fs::read(&keystore).unwrap();
+
+    std::fs::write(&keystore, older).unwrap();
+    plane.spawn_again();
+    let ended = eventually("the start is refused", async || plane.process.ended()).await;
+    let said = plane.process.log();
+    assert_eq!(ended.code(), Some(1), "{said}");
+    assert!(said.contains("the keystore has no data key for the secret"), "{said}");
+    assert!(said.contains("Restore the keystore file from a backup"), "{said}");
+
+    std::fs::write(&keystore, newer).unwrap();
+    plane.start_again().await;
 }
 
 fn type_of(key: &Key) -> &'static str {
