@@ -5,6 +5,7 @@
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Version};
 
+use super::headers::X_REQUEST_ID;
 use super::refusal::Refusal;
 
 pub(super) const URI_BYTES_MAX: usize = 32 * 1024;
@@ -78,7 +79,7 @@ pub(super) fn admit<'h>(head: &'h Parts, doomed: &mut Doomed) -> Result<Admitted
     if bytes_all > HEADERS_BYTES_MAX {
         return Err(Refusal::HeadersTooLarge);
     }
-    check_framing(head.version, &seen)?;
+    check_framing(head, &seen)?;
     let host = check_host(head, seen.host)?;
     let stage = match seen.stage {
         None => None,
@@ -153,8 +154,9 @@ impl Kind {
     /// Many backends read `X_Sdk_Date` as `X-Sdk-Date`: what means something in one form goes in
     /// no other.
     fn of_underscored(name: &str) -> Self {
-        match Self::of(&name.replace('_', "-")) {
-            Self::Plain => Self::Plain,
+        let dashed = name.replace('_', "-");
+        match Self::of(&dashed) {
+            Self::Plain if *dashed != X_REQUEST_ID => Self::Plain,
             _ => Self::NeverGoesOn,
         }
     }
@@ -176,9 +178,13 @@ fn check_request_line(head: &Parts) -> Result<(), Refusal> {
 
 /// hyper has already refused most of this and, where both lengths were given, kept only the
 /// transfer encoding; whatever reaches us in doubt is refused and the connection closed.
-fn check_framing(version: Version, seen: &Seen<'_>) -> Result<(), Refusal> {
+fn check_framing(head: &Parts, seen: &Seen<'_>) -> Result<(), Refusal> {
+    let has_body = matches!(head.method, Method::POST | Method::PUT | Method::PATCH);
+    if head.version == Version::HTTP_10 && has_body && !seen.content_length {
+        return Err(Refusal::BadFraming("a body in HTTP/1.0 without Content-Length"));
+    }
     let Some(encoding) = seen.transfer_encoding else { return Ok(()) };
-    if version != Version::HTTP_11 {
+    if head.version != Version::HTTP_11 {
         return Err(Refusal::BadFraming("Transfer-Encoding in HTTP/1.0"));
     }
     if seen.content_length {

@@ -42,6 +42,18 @@ impl Refusal {
         self.parts().1
     }
 
+    /// Whether what follows on the connection may be something else than a request: the rest of a
+    /// body, or what a client that takes CONNECT for granted sends through its tunnel.
+    fn closes(&self) -> bool {
+        matches!(
+            self,
+            Self::BadFraming(_)
+                | Self::BodyTooLarge { .. }
+                | Self::RequestTimeout
+                | Self::MethodNotAllowed
+        )
+    }
+
     fn parts(&self) -> (StatusCode, &'static str, Cow<'static, str>) {
         let (status, code, message) = match self {
             Self::BadRequest(message) => {
@@ -123,7 +135,7 @@ impl Refusal {
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if matches!(self, Self::BadFraming(_) | Self::BodyTooLarge { .. } | Self::RequestTimeout) {
+        if self.closes() {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         if self == Self::MethodNotAllowed {
