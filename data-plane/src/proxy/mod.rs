@@ -71,8 +71,8 @@ async fn forward(
     let table = worker.table();
     let plan = plan(worker, table.as_deref(), &mut head)?;
     *class = plan.class();
-    let turn = worker.next_turn();
-    let host = plan.route.place(turn).host.clone();
+    let place = worker.pool.choose(plan.route, worker.next_turn(), clock::now);
+    let host = place.host.clone();
     headers::set_forwarded(&mut head.headers, &connection.peer, request_id, host);
     let (payload, body) = match plan.signer {
         Some(Signer::Hmac(_)) if body::is_to_be_read(&body, plan.route.body_policy()) => {
@@ -88,7 +88,7 @@ async fn forward(
     }
     set_target(&mut head, plan.target)?;
     connection.alarm.set(began + plan.route.timeout);
-    let exchange = exchange(worker, (plan.route, plan.signer, payload), turn, head, body);
+    let exchange = exchange(worker, (plan.route, plan.signer, payload), place, head, body);
     let answer = in_time(&connection.alarm, exchange).await?;
     connection.alarm.silence();
     let ended = clock::now();
@@ -162,27 +162,27 @@ fn route<'t>(
     Ok(Plan { route: routed.route, signer, target })
 }
 
-/// Sends the request; to the next place of the backend where the last one has no connection to
-/// offer and tries are left.
+/// Sends the request; to another place of the backend where one has no connection to offer and
+/// tries are left.
 async fn exchange(
     worker: &Worker,
     (route, signer, payload): (&Route, Option<&Signer>, Payload),
-    mut turn: usize,
+    mut place: &Place,
     mut head: Parts,
     mut body: OutboundBody,
 ) -> Result<Answer, Refusal> {
     let mut tries_left = route.retries();
     loop {
-        let place = route.place(turn);
-        match backend::exchange(&worker.pool, place, &mut head, body, route.timeout).await {
+        let (pool, patience) = (&worker.pool, route.timeout);
+        match backend::exchange(pool, place, &mut head, body, patience, clock::now).await {
             Ok(answer) => return Ok(answer),
             Err(Failed::Broken) => return Err(Refusal::BackendAnswerBroken),
             Err(Failed::Request) => return Err(BODY_BROKE_OFF),
             Err(Failed::Unreachable(untouched)) => {
                 tries_left = tries_left.checked_sub(1).ok_or(Refusal::BackendUnreachable)?;
-                turn = turn.wrapping_add(1);
                 body = untouched;
-                readdress(worker, route.place(turn), signer, payload, &mut head)?;
+                place = pool.choose(route, worker.next_turn(), clock::now);
+                readdress(worker, place, signer, payload, &mut head)?;
             }
         }
     }

@@ -95,13 +95,15 @@ impl Route {
         }
     }
 
-    /// One of the targets, in turn as `turn` counts on.
-    pub fn place(&self, turn: usize) -> &Place {
+    /// How many targets there are, at least one.
+    pub fn places(&self) -> usize {
+        1 + self.places.1.len()
+    }
+
+    /// One of the targets; the first where there are not so many.
+    pub fn place(&self, at: usize) -> &Place {
         let (first, others) = &self.places;
-        match turn.checked_rem(others.len() + 1).and_then(|at| at.checked_sub(1)) {
-            None => first,
-            Some(at) => others.get(at).unwrap_or(first),
-        }
+        at.checked_sub(1).and_then(|at| others.get(at)).unwrap_or(first)
     }
 
     pub fn body_policy(&self) -> BodyPolicy {

@@ -165,6 +165,23 @@ async fn targets_are_taken_in_turn_and_one_that_is_down_is_passed_over() {
 }
 
 #[tokio::test]
+async fn one_that_gives_no_answer_is_passed_over_for_a_while() {
+    let (silent, good) = (Backend::answering(|_| Vec::new()).await, Backend::start().await);
+    let both = api("/", silent.address(), |api| {
+        api.backend.as_mut().unwrap().targets.push(good.address().to_string());
+    });
+    let resources = Resources::of([group(1, &[]), route(2, 1, both)]);
+    let (node, _control_plane, _stream) = node_with(&resources).await;
+    let mut lost = 0;
+    for _ in 0..20 {
+        let sent = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx".to_owned();
+        lost += usize::from(request(node.proxy_address(), sent).await.status == 502);
+    }
+    // Whether it did anything nobody knows, so that one is not sent again.
+    assert_eq!((lost, silent.connections(), good.seen().len()), (1, 1, 19));
+}
+
+#[tokio::test]
 async fn a_method_that_no_api_names_finds_the_next_best_path() {
     let backend = Backend::start().await;
     let with = |method: Method| move |api: &mut ApiDefinition| api.method = method.into();

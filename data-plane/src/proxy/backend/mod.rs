@@ -8,6 +8,7 @@
 //! a third of what a signed request cost.
 
 mod answer;
+mod choice;
 mod chunks;
 mod connection;
 mod head;
@@ -15,7 +16,7 @@ mod pool;
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::Method;
 use http::request::Parts;
@@ -52,6 +53,7 @@ pub(super) async fn exchange(
     head: &mut Parts,
     mut body: OutboundBody,
     patience: Duration,
+    now: fn() -> Instant,
 ) -> Result<Answer, Failed> {
     let target = pool.target(&place.address);
     let is_safe = matches!(head.method, Method::GET | Method::HEAD | Method::OPTIONS);
@@ -63,10 +65,17 @@ pub(super) async fn exchange(
             (done, _) => return done.map_err(Failed::from),
         }
     }
-    match connect(&place.address, patience).await {
-        None => Err(Failed::Unreachable(body)),
-        Some(stream) => Ok(once(target.lease(stream), head, body).await?),
+    let Some(stream) = connect(&place.address, patience).await else {
+        target.failed(now());
+        return Err(Failed::Unreachable(body));
+    };
+    let answer = once(target.lease(stream), head, body).await;
+    match &answer {
+        Ok(_) => target.answered(),
+        Err(Broken::Unanswered) => target.failed(now()),
+        Err(_) => {}
     }
+    Ok(answer?)
 }
 
 async fn once(mut lease: Lease, head: &mut Parts, body: OutboundBody) -> Result<Answer, Broken> {
