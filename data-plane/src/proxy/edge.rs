@@ -2,6 +2,7 @@
 //! refuses what two readers could read differently, and lists the headers that may not go on.
 //! It changes nothing.
 
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Version};
 
@@ -38,9 +39,14 @@ impl Doomed {
     }
 }
 
-/// Checks the head and fills the list of headers that may not go on.
+/// Checks the head and fills the list of headers that may not go on. Whatever else is wrong with
+/// a head, doubt about its framing weighs more: nothing behind it may be read.
 pub(super) fn admit<'h>(head: &'h Parts, doomed: &mut Doomed) -> Result<Admitted<'h>, Refusal> {
     doomed.clear();
+    check_all(head, doomed).map_err(|refusal| check_framing_alone(head).err().unwrap_or(refusal))
+}
+
+fn check_all<'h>(head: &'h Parts, doomed: &mut Doomed) -> Result<Admitted<'h>, Refusal> {
     check_request_line(head)?;
     let mut seen = Seen::default();
     let mut bytes_all = 0;
@@ -174,6 +180,16 @@ fn check_request_line(head: &Parts) -> Result<(), Refusal> {
         return Err(Refusal::bad_request("the request target does not begin with `/`"));
     }
     Ok(())
+}
+
+/// For a head that is refused already, perhaps before its framing was looked at.
+fn check_framing_alone(head: &Parts) -> Result<(), Refusal> {
+    let mut seen = Seen::default();
+    for value in head.headers.get_all(TRANSFER_ENCODING) {
+        once(&mut seen.transfer_encoding, value, "two Transfer-Encoding headers")?;
+    }
+    seen.content_length = head.headers.contains_key(CONTENT_LENGTH);
+    check_framing(head, &seen)
 }
 
 /// hyper has already refused most of this and, where both lengths were given, kept only the
