@@ -42,7 +42,7 @@ struct Arguments {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::read()?;
-    let shared = Arc::new(Shared::new(12 << 20, 256 << 20));
+    let shared = Arc::new(Shared::new(12 << 20, 256 << 20, 0));
     let mut replica = replica(&arguments)?;
     let began = Instant::now();
     shared.table.store(Some(Arc::new(TableBuilder::default().build(&mut replica))));

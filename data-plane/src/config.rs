@@ -26,6 +26,8 @@ pub struct Config {
     pub body_bytes_max: usize,
     /// The most bytes of bodies that all requests together hold in memory.
     pub buffered_bytes_max: usize,
+    /// Every so-many-th request of a worker is logged, with target `access`; 0: none.
+    pub access_log_every: u32,
     /// How long a shutdown waits for requests that are under way.
     pub drain_timeout: Duration,
 }
@@ -41,6 +43,7 @@ impl Default for Config {
             workers: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             body_bytes_max: 12 * 1024 * 1024,
             buffered_bytes_max: 256 * 1024 * 1024,
+            access_log_every: 0,
             drain_timeout: Duration::from_secs(10),
         }
     }

@@ -28,6 +28,12 @@ const ROUTE_CLASSES: [(RouteClass, &str); 4] = [
     (RouteClass::Unsigned, "unsigned"),
     (RouteClass::None, "none"),
 ];
+impl RouteClass {
+    pub(crate) fn name(self) -> &'static str {
+        ROUTE_CLASSES.get(self as usize).map_or("", |(_, name)| name)
+    }
+}
+
 /// Status codes 100–599 by their hundreds; anything else counts as the last.
 const STATUS_CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 const LATENCY_BOUNDS_US: [u64; 12] = [

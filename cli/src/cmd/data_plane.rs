@@ -59,6 +59,12 @@ pub(crate) struct DataPlaneArgs {
     #[arg(hide_env_values = true, default_value_t = Config::default().buffered_bytes_max)]
     buffered_bytes_max: usize,
 
+    /// Log every so-many-th request: 1 for all, 100 for one in a hundred, 0 for none. No query, header
+    /// or body is logged
+    #[arg(long, value_name = "N", env = "COUNTERSIGN_ACCESS_LOG_EVERY", hide_env_values = true)]
+    #[arg(default_value_t = Config::default().access_log_every)]
+    access_log_every: u32,
+
     /// How long a stop waits for requests that are under way
     #[arg(long, value_name = "SECONDS", env = "COUNTERSIGN_DRAIN_SECONDS", hide_env_values = true)]
     #[arg(default_value_t = Config::default().drain_timeout.as_secs())]
@@ -81,6 +87,7 @@ pub(super) async fn run(args: DataPlaneArgs, globals: &Globals) -> Result<(), Fa
         workers: args.workers.unwrap_or(defaults.workers),
         body_bytes_max: args.body_bytes_max,
         buffered_bytes_max: args.buffered_bytes_max,
+        access_log_every: args.access_log_every,
         drain_timeout: Duration::from_secs(args.drain_seconds),
     };
     let node = countersign_data_plane::start(config).await.map_err(failure)?;

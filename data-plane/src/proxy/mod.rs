@@ -1,6 +1,7 @@
 //! The proxy: from a client's request to a signed request and back. `handle` is the whole
 //! story; each sentence of it is a function in a file beside this one.
 
+mod access;
 mod alarm;
 mod answer;
 mod backend;
@@ -47,15 +48,22 @@ async fn handle(connection: &Rc<Connection>, request: Request<Incoming>) -> Resp
     let worker = &connection.worker;
     let (head, body) = request.into_parts();
     let request_id = worker.request_ids.of(&head.headers);
+    let entry = worker.access_log.note(&head, clock::now);
     let mut class = RouteClass::None;
+    let mut code = "";
     let answer = forward(connection, &request_id, head, body, &mut class).await;
     let mut response = answer.unwrap_or_else(|refusal| {
-        tracing::debug!(code = refusal.code(), ?request_id, "refused");
+        code = refusal.code();
+        tracing::debug!(code, ?request_id, "refused");
         connection.expect_head(clock::now());
         refusal.into_response(&request_id)
     });
-    response.headers_mut().insert(headers::X_REQUEST_ID, request_id);
     worker.meters.answered(class, response.status());
+    if let Some(entry) = entry {
+        let answer = (response.status(), code);
+        entry.answered(&connection.peer, &request_id, class, answer, clock::now());
+    }
+    response.headers_mut().insert(headers::X_REQUEST_ID, request_id);
     response
 }
 

@@ -17,6 +17,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tracing::warn;
 
+use super::access::AccessLog;
 use super::backend::Pool;
 use super::body::Limits;
 use super::connection;
@@ -41,12 +42,13 @@ pub struct Shared {
     /// None before the first complete snapshot.
     pub table: ArcSwapOption<RoutingTable>,
     limits: Limits,
+    access_log_every: u32,
 }
 
 impl Shared {
-    pub fn new(body_bytes_max: usize, buffered_bytes_max: usize) -> Self {
+    pub fn new(body_bytes_max: usize, buffered_bytes_max: usize, access_log_every: u32) -> Self {
         let limits = Limits::new(body_bytes_max, buffered_bytes_max);
-        Self { table: ArcSwapOption::empty(), limits }
+        Self { table: ArcSwapOption::empty(), limits, access_log_every }
     }
 }
 
@@ -68,6 +70,7 @@ pub(crate) struct Worker {
     pub(super) pool: Pool,
     pub(super) seal: Seal,
     pub(super) request_ids: RequestIds,
+    pub(super) access_log: AccessLog,
     pub(super) meters: Arc<WorkerMeters>,
     pub(super) doomed: Cell<Doomed>,
     turn: Cell<usize>,
@@ -126,6 +129,7 @@ pub fn run_worker(
 impl Worker {
     fn new(shared: Arc<Shared>, meters: Arc<WorkerMeters>) -> io::Result<Self> {
         Ok(Self {
+            access_log: AccessLog::new(shared.access_log_every),
             shared,
             table: RefCell::default(),
             pool: Pool::default(),

@@ -4,7 +4,9 @@
 use std::path::Path;
 
 use countersign_proto::v1;
-use countersign_tests::{Backend, Cli, ControlPlaneProcess, Key, NodeProcess, eventually, get, soon};
+use countersign_tests::{
+    Backend, Cli, ControlPlaneProcess, Key, NodeProcess, eventually, get, soon,
+};
 use data_encoding::{BASE64, HEXLOWER, HEXUPPER};
 
 use crate::gateway::{RELEASE, SHOP, api_of};
