@@ -170,8 +170,8 @@ fn route<'t>(
     Ok(Plan { route: routed.route, signer, target })
 }
 
-/// Sends the request; to another place of the backend where one has no connection to offer and
-/// tries are left.
+/// Sends the request; to another place of the backend where one has no connection to offer, or no
+/// answer to a safe request, and tries are left.
 async fn exchange(
     worker: &Worker,
     (route, signer, payload): (&Route, Option<&Signer>, Payload),
@@ -182,17 +182,18 @@ async fn exchange(
     let mut tries_left = route.retries();
     loop {
         let (pool, patience) = (&worker.pool, route.timeout);
-        match backend::exchange(pool, place, &mut head, body, patience, clock::now).await {
+        let exchanged = backend::exchange(pool, place, &mut head, body, patience, clock::now);
+        let (again, refusal) = match exchanged.await {
             Ok(answer) => return Ok(answer),
             Err(Failed::Broken) => return Err(Refusal::BackendAnswerBroken),
             Err(Failed::Request) => return Err(BODY_BROKE_OFF),
-            Err(Failed::Unreachable(untouched)) => {
-                tries_left = tries_left.checked_sub(1).ok_or(Refusal::BackendUnreachable)?;
-                body = untouched;
-                place = pool.choose(route, worker.next_turn(), clock::now);
-                readdress(worker, place, signer, payload, &mut head)?;
-            }
-        }
+            Err(Failed::Unanswered(again)) => (again, Refusal::BackendAnswerBroken),
+            Err(Failed::Unreachable(again)) => (again, Refusal::BackendUnreachable),
+        };
+        tries_left = tries_left.checked_sub(1).ok_or(refusal)?;
+        body = again;
+        place = pool.choose(route, worker.next_turn(), clock::now);
+        readdress(worker, place, signer, payload, &mut head)?;
     }
 }
 

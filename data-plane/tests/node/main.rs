@@ -16,3 +16,4 @@ mod proxying;
 mod routing;
 mod signing;
 mod syncing;
+mod upstreams;

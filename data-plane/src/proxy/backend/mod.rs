@@ -1,6 +1,6 @@
 //! The backend's side of the proxy: one exchange over a connection of the worker's pool. A
 //! request is sent again only where it cannot have done anything: it never got onto a
-//! connection, or a connection from the pool turned out to be closed and the request is safe.
+//! connection, or not a byte of an answer came and the request is safe.
 //!
 //! This is HTTP/1.1 of our own instead of hyper's client, for two reasons. The framing of both
 //! sides has to be ours to judge: a connection is used again only after an exchange that was
@@ -39,6 +39,8 @@ const CONNECT_TIMEOUT_MAX: Duration = Duration::from_secs(2);
 pub(super) enum Failed {
     /// There is no connection; the body is untouched.
     Unreachable(OutboundBody),
+    /// Not a byte of an answer came, and the request may be sent again: here is its body.
+    Unanswered(OutboundBody),
     /// The answer, or the lack of one, says nothing of what the backend did.
     Broken,
     /// The client's own body broke off.
@@ -69,13 +71,18 @@ pub(super) async fn exchange(
         target.failed(now());
         return Err(Failed::Unreachable(body));
     };
-    let answer = once(target.lease(stream), head, body).await;
-    match &answer {
-        Ok(_) => target.answered(),
-        Err(Broken::Unanswered) => target.failed(now()),
-        Err(_) => {}
+    let again = if is_safe { body.again() } else { None };
+    match (once(target.lease(stream), head, body).await, again) {
+        (Ok(answer), _) => {
+            target.answered();
+            Ok(answer)
+        }
+        (Err(Broken::Unanswered), again) => {
+            target.failed(now());
+            Err(again.map_or(Failed::Broken, Failed::Unanswered))
+        }
+        (Err(broken), _) => Err(broken.into()),
     }
-    Ok(answer?)
 }
 
 async fn once(mut lease: Lease, head: &mut Parts, body: OutboundBody) -> Result<Answer, Broken> {
