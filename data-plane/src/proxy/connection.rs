@@ -1,6 +1,7 @@
 //! A client's connection: requests come in one after another, and it ends when the client, a
 //! silence or the node's end says so.
 
+use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -16,6 +17,7 @@ use tokio::net::TcpStream;
 use tracing::debug;
 
 use super::alarm::Alarm;
+use super::framing::Framing;
 use super::io::ClientSocket;
 use super::worker::Worker;
 use crate::clock;
@@ -32,6 +34,8 @@ pub(super) struct Connection {
     pub(super) peer: HeaderValue,
     /// Rings when the client takes too long for a head, or the backend for an answer.
     pub(super) alarm: Alarm,
+    /// What a second reader makes of the client's bytes.
+    pub(super) framing: Rc<RefCell<Framing>>,
 }
 
 impl Connection {
@@ -49,7 +53,9 @@ pub(super) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAdd
     }
     let Ok(peer) = HeaderValue::from_str(&peer.ip().to_canonical().to_string()) else { return };
     let alarm = Alarm::new(clock::now() + HEAD_TIME_MAX);
-    let shared = Rc::new(Connection { worker, peer, alarm });
+    let framing = Rc::new(RefCell::new(Framing::new()));
+    let socket = ClientSocket::new(stream, Rc::clone(&framing));
+    let shared = Rc::new(Connection { worker, peer, alarm, framing });
     let service = service_fn(|request| {
         let shared = Rc::clone(&shared);
         async move { Ok::<_, std::convert::Infallible>(super::handle(&shared, request).await) }
@@ -57,7 +63,7 @@ pub(super) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAdd
     let connection = http1::Builder::new()
         .header_read_timeout(None)
         .max_buf_size(READ_BUFFER_BYTES_MAX)
-        .serve_connection(TokioIo::new(ClientSocket(stream)), service);
+        .serve_connection(TokioIo::new(socket), service);
     let mut connection = pin!(connection);
     let mut drain = pin!(shared.worker.drain.notified());
     // From here on the task is woken when the node drains; whether it does is looked up.

@@ -192,8 +192,8 @@ fn check_framing_alone(head: &Parts) -> Result<(), Refusal> {
     check_framing(head, &seen)
 }
 
-/// hyper has already refused most of this and, where both lengths were given, kept only the
-/// transfer encoding; whatever reaches us in doubt is refused and the connection closed.
+/// hyper has already refused most of this, and `framing` what hyper hides; whatever reaches us in
+/// doubt is refused and the connection closed.
 fn check_framing(head: &Parts, seen: &Seen<'_>) -> Result<(), Refusal> {
     let has_body = matches!(head.method, Method::POST | Method::PUT | Method::PATCH);
     if head.version == Version::HTTP_10 && has_body && !seen.content_length {

@@ -8,6 +8,7 @@ mod backend;
 mod body;
 mod connection;
 mod edge;
+mod framing;
 mod headers;
 mod io;
 mod refusal;
@@ -75,6 +76,9 @@ async fn forward(
     body: Incoming,
     class: &mut RouteClass,
 ) -> Result<Response<AnswerBody>, Refusal> {
+    if let Some(doubt) = connection.framing.borrow_mut().next_request() {
+        return Err(Refusal::BadFraming(doubt));
+    }
     let worker = &connection.worker;
     let table = worker.table();
     let plan = plan(worker, table.as_deref(), &mut head)?;
