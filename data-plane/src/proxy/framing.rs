@@ -7,6 +7,8 @@ use memchr::memchr;
 
 /// Of a line of which the end has not come; longer ones hyper refuses.
 const LINE_BYTES_MAX: usize = 192 * 1024;
+/// So much room is kept for the next one.
+const LINE_BYTES_KEPT_MAX: usize = 1024;
 
 /// Where in a client's stream of requests the reader stands.
 #[derive(Debug)]
@@ -110,8 +112,9 @@ impl Framing {
             let mut whole = std::mem::take(&mut self.line);
             whole.extend_from_slice(line);
             self.take_line(&whole);
-            // Its room is used again.
+            // Its room is used again, unless an idle connection would hold too much of it.
             whole.clear();
+            whole.shrink_to(LINE_BYTES_KEPT_MAX);
             self.line = whole;
         }
         rest.get(1..).unwrap_or_default()
