@@ -137,10 +137,15 @@ mod tests {
                     "targets": ["127.0.0.1:9000"],
                     "path": "",
                     "timeout_ms": 5000,
-                    "retries": 0
+                    "retries": 0,
+                    "protocol": "BACKEND_PROTOCOL_UNSPECIFIED",
+                    "connect_timeout_ms": 0,
+                    "total_timeout_ms": 0,
+                    "concurrency_max": 0
                 },
                 "body_policy": "BODY_POLICY_UNSPECIFIED",
                 "query_mode": "QUERY_MODE_UNSPECIFIED",
+                "websocket": false,
                 "create_time": "2026-11-23T12:00:00Z",
                 "create_revision": 18_446_744_073_709_551_615_u64,
                 "update_revision": 0,

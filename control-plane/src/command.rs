@@ -1,19 +1,18 @@
 //! Commands: what is asked for, in the imperative. Parsed at the edge (`api/`), so every field
 //! holds a valid value; ids, times and sealed secrets come in with the command.
 
+mod patch;
+
 use std::sync::Arc;
 
-use countersign_proto::convert::InvalidField;
-use countersign_shared::api::{
-    ApiDefinition, ApiPath, BackendTarget, BodyPolicy, MatchMode, Method,
-};
+use countersign_shared::api::ApiDefinition;
 use countersign_shared::event::{Origin, Record};
 use countersign_shared::id::{ApiId, EnvironmentId, GroupId, KeyId, LogId};
 use countersign_shared::key::{KeyText, SealedSecret, SignatureKeyType};
-use countersign_shared::signing::target::QueryMode;
 use countersign_shared::text::{ApiName, Domain, EnvironmentName, GroupName, KeyName, Remark};
 
 use crate::keystore::WrappedKey;
+pub use patch::{BackendPatch, DefinitionPatch};
 
 /// An id or a name, as the caller wrote it. For an API also `group/name`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,49 +107,6 @@ pub enum Command {
         api: Reference,
         environment: Reference,
     },
-}
-
-/// The fields of a definition that an update names; the others stay as they are.
-#[derive(Debug, Default)]
-pub struct DefinitionPatch {
-    pub method: Option<Method>,
-    pub path: Option<ApiPath>,
-    pub match_mode: Option<MatchMode>,
-    pub targets: Option<Vec<BackendTarget>>,
-    /// `Some(None)`: the path as received.
-    pub backend_path: Option<Option<ApiPath>>,
-    pub timeout_ms: Option<u32>,
-    pub retries: Option<u32>,
-    pub body_policy: Option<BodyPolicy>,
-    pub query_mode: Option<QueryMode>,
-}
-
-impl DefinitionPatch {
-    /// The definition with the patch on it, or each field that does not fit the others.
-    pub fn over(&self, current: &ApiDefinition) -> Result<ApiDefinition, Vec<InvalidField>> {
-        let mut next = current.clone();
-        let backend = &mut next.backend;
-        put(&mut next.method, self.method.as_ref());
-        put(&mut next.path, self.path.as_ref());
-        put(&mut next.match_mode, self.match_mode.as_ref());
-        put(&mut backend.targets, self.targets.as_ref());
-        put(&mut backend.path, self.backend_path.as_ref());
-        put(&mut backend.timeout_ms, self.timeout_ms.as_ref());
-        put(&mut backend.retries, self.retries.as_ref());
-        put(&mut next.body_policy, self.body_policy.as_ref());
-        put(&mut next.query_mode, self.query_mode.as_ref());
-        let broken = next.check();
-        if broken.is_empty() {
-            return Ok(next);
-        }
-        Err(broken.into_iter().map(|(field, rule)| InvalidField::new(field, rule)).collect())
-    }
-}
-
-fn put<T: Clone>(field: &mut T, value: Option<&T>) {
-    if let Some(value) = value {
-        field.clone_from(value);
-    }
 }
 
 /// A command with all that the engine needs to carry it out.

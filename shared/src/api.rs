@@ -1,19 +1,26 @@
 //! What an API is: method, path, match mode, backend and policies. A value that exists is valid.
 
+mod backend;
+mod backend_tls;
+mod health_check;
+
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
 use crate::signing::target::QueryMode;
 use crate::text::InvalidText;
+pub use backend::{
+    BACKEND_TARGETS_MAX, Backend, BackendProtocol, BackendTarget, CONCURRENCY_MAX,
+    CONNECT_TIMEOUT_MS_DEFAULT, CONNECT_TIMEOUT_MS_MAX, RETRIES_MAX, Scheme, TIMEOUT_MS_DEFAULT,
+    TIMEOUT_MS_MAX, TOTAL_TIMEOUT_MS_MAX,
+};
+pub use backend_tls::{BackendTls, CA_PEM_BYTES_MAX, CaPem, IdentityName, ServerName};
+pub use health_check::{CheckPath, HealthCheck};
 
 pub const PATH_CHARACTERS_MAX: usize = 512;
 /// The routing tree of the nodes takes 25.
 pub const PATH_PARAMS_MAX: usize = 20;
-pub const BACKEND_TARGETS_MAX: usize = 10;
-pub const TIMEOUT_MS_MAX: u32 = 600_000;
-pub const TIMEOUT_MS_DEFAULT: u32 = 5_000;
-pub const RETRIES_MAX: u32 = 10;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Method {
@@ -137,76 +144,6 @@ fn check_segment(segment: &str) -> Result<Option<&str>, InvalidText> {
     ))
 }
 
-/// One place of a backend.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct BackendTarget {
-    host: Arc<str>,
-    port: u16,
-    authority: Arc<str>,
-}
-
-impl BackendTarget {
-    pub const HTTP_PORT: u16 = 80;
-
-    /// `host`, `host:port`, `1.2.3.4:port` or `[::1]:port`.
-    pub fn parse(text: &str) -> Result<Self, InvalidText> {
-        let rule = || InvalidText("host or host:port, such as backend.example.com:8080".into());
-        let (host, port) = match text.rsplit_once(':') {
-            Some((host, port)) if !port.contains(']') => {
-                let digits = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
-                let port =
-                    port.parse::<u16>().ok().filter(|p| digits && *p > 0).ok_or_else(rule)?;
-                (host, Some(port))
-            }
-            _ => (text, None),
-        };
-        let address = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
-        let good = match address {
-            Some(v6) => v6.parse::<std::net::Ipv6Addr>().is_ok(),
-            None => {
-                (1..=253).contains(&host.len())
-                    && !host.starts_with(['-', '.'])
-                    && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))
-            }
-        };
-        if !good {
-            return Err(rule());
-        }
-        let host: Arc<str> = Arc::from(host.to_ascii_lowercase());
-        let authority = match port {
-            Some(port) => Arc::from(format!("{host}:{port}")),
-            None => Arc::clone(&host),
-        };
-        Ok(Self { host, port: port.unwrap_or(Self::HTTP_PORT), authority })
-    }
-
-    /// For connecting: an IPv6 address keeps its brackets.
-    pub fn host(&self) -> &str {
-        &self.host
-    }
-
-    pub fn port(&self) -> u16 {
-        self.port
-    }
-
-    /// The Host that the backend sees: as it was written, with its port where one was given.
-    pub fn authority(&self) -> &str {
-        &self.authority
-    }
-}
-
-/// Where an API's requests go, over HTTP in clear.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Backend {
-    pub targets: Vec<BackendTarget>,
-    /// The path towards the backend; none: the path as received.
-    pub path: Option<ApiPath>,
-    /// Until the backend's answer has begun.
-    pub timeout_ms: u32,
-    /// Further tries of requests that never reached the backend.
-    pub retries: u32,
-}
-
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiDefinition {
     pub method: Method,
@@ -215,6 +152,8 @@ pub struct ApiDefinition {
     pub backend: Backend,
     pub body_policy: BodyPolicy,
     pub query_mode: QueryMode,
+    /// Whether a connection may be upgraded to a WebSocket.
+    pub websocket: bool,
 }
 
 impl ApiDefinition {
@@ -236,6 +175,13 @@ impl ApiDefinition {
                     format!("the parameter {{{name}}} is not in the API's path"),
                 ));
             }
+        }
+        if self.backend.scheme == Scheme::Http && self.backend.tls != BackendTls::default() {
+            broken.push(("backend.tls", "only with the scheme `https`".to_owned()));
+        }
+        if self.websocket && self.backend.protocol == BackendProtocol::Http2 {
+            let rule = "not with HTTP_2 to the backend: the handshake is one of HTTP/1.1";
+            broken.push(("websocket", rule.to_owned()));
         }
         broken
     }
@@ -290,22 +236,5 @@ mod tests {
         let shape = |text| ApiPath::parse(text).unwrap().shape();
         assert_eq!(shape("/a/{id}/b"), shape("/a/{name}/b"));
         assert_ne!(shape("/a/{id}/b"), shape("/a/id/b"));
-    }
-
-    #[test]
-    fn targets_have_a_host_and_a_port() {
-        let parts = |text| {
-            BackendTarget::parse(text)
-                .map(|t| (t.host().to_owned(), t.port(), t.authority().to_owned()))
-        };
-        assert_eq!(parts("Backend:8080").unwrap(), ("backend".into(), 8080, "backend:8080".into()));
-        assert_eq!(parts("b.example").unwrap(), ("b.example".into(), 80, "b.example".into()));
-        assert_eq!(parts("[::1]:81").unwrap(), ("[::1]".into(), 81, "[::1]:81".into()));
-        assert_eq!(parts("[::1]").unwrap(), ("[::1]".into(), 80, "[::1]".into()));
-        for bad in
-            ["", ":80", "a:", "a:0", "a:65536", "a:+1", "a b:1", "u@a:1", "a/b:1", "[x]:1", "::1"]
-        {
-            assert!(parts(bad).is_err(), "{bad}");
-        }
     }
 }

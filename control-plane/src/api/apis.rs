@@ -2,42 +2,22 @@
 
 use std::sync::Arc;
 
-use countersign_proto::convert::{
-    Collect, InvalidField, backend_from_proto, body_policy_from_proto, definition_from_proto,
-    match_mode_from_proto, method_from_proto, query_mode_from_proto,
-};
+use countersign_proto::convert::InvalidField;
 use countersign_proto::v1;
 use countersign_proto::v1::apis_server::Apis;
-use countersign_shared::api::{ApiPath, Backend};
 use countersign_shared::event::Event;
 use countersign_shared::id::ApiId;
 use countersign_shared::state::{Api as StoredApi, Place, State};
 use countersign_shared::text::{ApiName, Remark};
 use tonic::{Request, Response, Status};
 
+use super::api_fields::{self, UPDATABLE};
 use super::page::{Page, contains};
-use super::write::{Caller, Mask, Write};
+use super::write::{Caller, Write};
 use super::{Api, status, views};
 use crate::clock;
-use crate::command::{Answer, Command, DefinitionPatch, Reference};
+use crate::command::{Answer, Command, Reference};
 use crate::decide::{find_api, find_environment, find_group};
-
-/// What an update may name.
-const UPDATABLE: [&str; 13] = [
-    "name",
-    "remark",
-    "method",
-    "path",
-    "match_mode",
-    "backend",
-    "backend.scheme",
-    "backend.targets",
-    "backend.path",
-    "backend.timeout_ms",
-    "backend.retries",
-    "body_policy",
-    "query_mode",
-];
 
 #[tonic::async_trait]
 impl Apis for Api {
@@ -51,15 +31,7 @@ impl Apis for Api {
         let asked = request.api.unwrap_or_default();
         let name = write.take("api.name", ApiName::parse(&asked.name));
         let remark = write.take("api.remark", Remark::parse(&asked.remark));
-        let definition = within_api(definition_from_proto(&v1::ApiDefinition {
-            method: asked.method,
-            path: asked.path,
-            match_mode: asked.match_mode,
-            backend: asked.backend,
-            body_policy: asked.body_policy,
-            query_mode: asked.query_mode,
-        }))
-        .collect_into(&mut write.bad);
+        let definition = api_fields::definition(&mut write, &asked);
         let command = match (name, remark, definition) {
             (Some(name), Some(remark), Some(definition)) => Some(Command::CreateApi {
                 id: ApiId::from_bytes(clock::new_id()),
@@ -116,7 +88,7 @@ impl Apis for Api {
         let name = write.take_if(mask.has("name"), "api.name", || ApiName::parse(&asked.name));
         let remark =
             write.take_if(mask.has("remark"), "api.remark", || Remark::parse(&asked.remark));
-        let patch = Box::new(patch(&mut write, &mask, &asked));
+        let patch = Box::new(api_fields::patch(&mut write, &mask, &asked));
         let api = Reference(asked.id.clone());
         let answer =
             write.execute(self, Some(Command::UpdateApi { api, name, remark, patch })).await?;
@@ -271,54 +243,6 @@ pub(super) fn named<T>(
 pub(super) fn place_of(state: &State, api: &str, environment: &str) -> Option<Place> {
     let environment = find_environment(state, environment).ok()?.fields.id;
     Some((environment, find_api(state, api).ok()?.fields.id))
-}
-
-/// The fields of the definition that the mask names.
-fn patch(write: &mut Write, mask: &Mask, asked: &v1::Api) -> DefinitionPatch {
-    let backend = asked.backend.clone().unwrap_or_default();
-    let backend =
-        if mask.has_within("backend") { parse_backend(write, mask, backend) } else { None };
-    let part = |field: &str| backend.as_ref().filter(|_| mask.has("backend") || mask.has(field));
-    DefinitionPatch {
-        targets: part("backend.targets").map(|backend| backend.targets.clone()),
-        backend_path: part("backend.path").map(|backend| backend.path.clone()),
-        timeout_ms: part("backend.timeout_ms").map(|backend| backend.timeout_ms),
-        retries: part("backend.retries").map(|backend| backend.retries),
-        method: write.take_field(mask, "method", || method_from_proto(asked.method)),
-        path: write.take_if(mask.has("path"), "api.path", || ApiPath::parse(&asked.path)),
-        match_mode: write
-            .take_field(mask, "match_mode", || match_mode_from_proto(asked.match_mode)),
-        body_policy: write
-            .take_field(mask, "body_policy", || body_policy_from_proto(asked.body_policy)),
-        query_mode: write
-            .take_field(mask, "query_mode", || query_mode_from_proto(asked.query_mode)),
-    }
-}
-
-/// Parses the whole backend, with something harmless in the fields that the mask does not name.
-fn parse_backend(write: &mut Write, mask: &Mask, mut backend: v1::Backend) -> Option<Backend> {
-    if !mask.has("backend") {
-        if !mask.has("backend.scheme") {
-            "http".clone_into(&mut backend.scheme);
-        }
-        if !mask.has("backend.targets") {
-            backend.targets = vec!["unnamed".to_owned()];
-        }
-        if !mask.has("backend.path") {
-            backend.path.clear();
-        }
-        if !mask.has("backend.timeout_ms") {
-            backend.timeout_ms = 0;
-        }
-        if !mask.has("backend.retries") {
-            backend.retries = 0;
-        }
-    }
-    within_api(backend_from_proto(&backend)).collect_into(&mut write.bad)
-}
-
-fn within_api<T>(parsed: Result<T, Vec<InvalidField>>) -> Result<T, Vec<InvalidField>> {
-    parsed.map_err(|bad| bad.into_iter().map(|field| field.within("api")).collect())
 }
 
 fn made(answer: &Answer) -> Option<ApiId> {

@@ -1,6 +1,7 @@
 //! The management API and the nodes' stream over gRPC: parses at the edge, hands commands to the
 //! engine, answers from immutable views. tonic is named here and nowhere else in this crate.
 
+mod api_fields;
 mod apis;
 mod bindings;
 mod environments;
@@ -13,6 +14,7 @@ mod payload;
 mod server;
 mod status;
 mod sync;
+mod trust;
 mod views;
 mod write;
 

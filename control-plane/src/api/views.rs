@@ -49,6 +49,7 @@ pub(super) fn api(state: &State, id: ApiId) -> Option<v1::Api> {
         backend: Some(backend_to_proto(&definition.backend)),
         body_policy: body_policy_to_proto(definition.body_policy).into(),
         query_mode: query_mode_to_proto(definition.query_mode).into(),
+        websocket: definition.websocket,
         create_time: Some(timestamp(api.created.time_ms)),
         update_time: Some(timestamp(api.updated.time_ms)),
         create_revision: api.created.revision,

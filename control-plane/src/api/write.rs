@@ -173,6 +173,12 @@ impl Mask {
         self.0.iter().any(|named| named == field)
     }
 
+    /// Whether the field is named, by itself or with a field that it stands in.
+    pub(super) fn covers(&self, field: &str) -> bool {
+        let outer = field.match_indices('.').map(|(end, _)| field.get(..end).unwrap_or_default());
+        self.has(field) || outer.into_iter().any(|outer| self.has(outer))
+    }
+
     /// Whether the field or any field of it is named.
     pub(super) fn has_within(&self, field: &str) -> bool {
         let inner =

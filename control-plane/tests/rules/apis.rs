@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
-use countersign_control_plane::command::{Command, DefinitionPatch};
+use countersign_control_plane::command::{BackendPatch, Command, DefinitionPatch};
 use countersign_control_plane::rejection::Rejection;
-use countersign_shared::api::{ApiPath, MatchMode, Method};
+use countersign_shared::api::{ApiPath, BackendProtocol, MatchMode, Method, Scheme, ServerName};
 use countersign_shared::event::Event;
 use countersign_shared::id::ApiId;
 use countersign_shared::text::ApiName;
@@ -93,10 +93,22 @@ fn an_update_that_changes_nothing_is_no_event() {
 #[test]
 fn fields_must_fit_each_other() {
     let scenario = Scenario::with_published_api();
-    let backend_path = Some(Some(ApiPath::parse("/b/{id}").unwrap()));
+    let update =
+        |backend| update_api("list", DefinitionPatch { backend, ..DefinitionPatch::default() });
+    let path = Some(Some(ApiPath::parse("/b/{id}").unwrap()));
     scenario
-        .when(&update_api("list", DefinitionPatch { backend_path, ..DefinitionPatch::default() }))
+        .when(&update(BackendPatch { path, ..BackendPatch::default() }))
         .then_invalid("backend.path");
+    let server_name = Some(Some(ServerName::parse("backend.example").unwrap()));
+    let named = || BackendPatch { server_name: server_name.clone(), ..BackendPatch::default() };
+    scenario.when(&update(named())).then_invalid("backend.tls");
+    let scheme = Some(Scheme::Https);
+    scenario.when(&update(BackendPatch { scheme, ..named() })).then_kinds(&["ApiUpdated"]);
+    let protocol = Some(BackendProtocol::Http2);
+    let backend = BackendPatch { protocol, ..BackendPatch::default() };
+    let websocket = Some(true);
+    let patch = DefinitionPatch { backend, websocket, ..DefinitionPatch::default() };
+    scenario.when(&update_api("list", patch)).then_invalid("websocket");
 }
 
 #[test]

@@ -167,14 +167,10 @@ pub(crate) fn definition(method: Method, path: &str, match_mode: MatchMode) -> A
         method,
         path: ApiPath::parse(path).unwrap(),
         match_mode,
-        backend: Backend {
-            targets: vec![BackendTarget::parse("backend:9000").unwrap()],
-            path: None,
-            timeout_ms: 5_000,
-            retries: 0,
-        },
+        backend: Backend::of(vec![BackendTarget::parse("backend:9000").unwrap()]),
         body_policy: BodyPolicy::Required,
         query_mode: QueryMode::Normalize,
+        websocket: false,
     }
 }
 

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign_shared::api::{ApiDefinition, ApiPath, BackendTarget, BodyPolicy};
+use countersign_shared::api::{
+    ApiDefinition, ApiPath, BackendProtocol, BackendTarget, BodyPolicy, Scheme,
+};
 use countersign_shared::id::GroupId;
 use countersign_shared::signing::{QueryMode, Target, TargetError};
 use http::HeaderValue;
@@ -40,6 +42,8 @@ pub enum InvalidRoute {
     Params(usize),
     #[error("the backend has no target")]
     NoTarget,
+    #[error("this node reaches backends by HTTP/1.1 in clear only")]
+    Protocol,
     #[error("the backend's target `{0}` cannot stand in a Host header")]
     Host(String),
 }
@@ -64,7 +68,11 @@ impl Route {
         if params > PATH_PARAMS_MAX {
             return Err(InvalidRoute::Params(params));
         }
-        let mut places = definition.backend.targets.iter().map(Place::new);
+        let scheme = definition.backend.scheme;
+        if scheme == Scheme::Https || definition.backend.protocol == BackendProtocol::Http2 {
+            return Err(InvalidRoute::Protocol);
+        }
+        let mut places = definition.backend.targets.iter().map(|target| Place::new(target, scheme));
         let first = places.next().ok_or(InvalidRoute::NoTarget)??;
         let places = (first, places.collect::<Result<_, _>>()?);
         Ok(Self {
@@ -120,10 +128,10 @@ impl Route {
 }
 
 impl Place {
-    fn new(target: &BackendTarget) -> Result<Self, InvalidRoute> {
+    fn new(target: &BackendTarget, scheme: Scheme) -> Result<Self, InvalidRoute> {
         let host = HeaderValue::from_str(target.authority())
             .map_err(|_| InvalidRoute::Host(target.authority().to_owned()))?;
-        Ok(Self { address: Arc::from(format!("{}:{}", target.host(), target.port())), host })
+        Ok(Self { address: Arc::from(format!("{}:{}", target.host(), target.port(scheme))), host })
     }
 }
 

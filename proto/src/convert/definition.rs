@@ -1,12 +1,9 @@
 //! The definition of an API. Parsing tells of all bad fields at once.
 
-use countersign_shared::api::{
-    ApiDefinition, ApiPath, BACKEND_TARGETS_MAX, Backend, BackendTarget, BodyPolicy, MatchMode,
-    Method, RETRIES_MAX, TIMEOUT_MS_DEFAULT, TIMEOUT_MS_MAX,
-};
+use countersign_shared::api::{ApiDefinition, ApiPath, BodyPolicy, MatchMode, Method};
 use countersign_shared::signing::target::QueryMode;
 
-use super::{Collect, InvalidField};
+use super::{Collect, InvalidField, backend_from_proto, backend_to_proto};
 use crate::v1;
 
 pub fn definition_to_proto(definition: &ApiDefinition) -> v1::ApiDefinition {
@@ -17,6 +14,7 @@ pub fn definition_to_proto(definition: &ApiDefinition) -> v1::ApiDefinition {
         backend: Some(backend_to_proto(&definition.backend)),
         body_policy: body_policy_to_proto(definition.body_policy).into(),
         query_mode: query_mode_to_proto(definition.query_mode).into(),
+        websocket: definition.websocket,
     }
 }
 
@@ -47,63 +45,15 @@ pub fn definition_from_proto(
     else {
         return Err(bad);
     };
-    let definition = ApiDefinition { method, path, match_mode, backend, body_policy, query_mode };
+    let websocket = message.websocket;
+    let definition =
+        ApiDefinition { method, path, match_mode, backend, body_policy, query_mode, websocket };
     let broken: Vec<_> = definition
         .check()
         .into_iter()
         .map(|(field, rule)| InvalidField::new(field, rule))
         .collect();
     if broken.is_empty() { Ok(definition) } else { Err(broken) }
-}
-
-pub fn backend_to_proto(backend: &Backend) -> v1::Backend {
-    v1::Backend {
-        scheme: "http".to_owned(),
-        targets: backend.targets.iter().map(|t| t.authority().to_owned()).collect(),
-        path: backend.path.as_ref().map(ToString::to_string).unwrap_or_default(),
-        timeout_ms: backend.timeout_ms,
-        retries: backend.retries,
-    }
-}
-
-/// Fields are named as within the API: `backend.…`.
-pub fn backend_from_proto(message: &v1::Backend) -> Result<Backend, Vec<InvalidField>> {
-    let mut bad = Vec::new();
-    if message.scheme != "http" {
-        bad.push(InvalidField::new(
-            "backend.scheme",
-            "`http`; nodes do not speak TLS to backends yet",
-        ));
-    }
-    if message.targets.is_empty() || message.targets.len() > BACKEND_TARGETS_MAX {
-        bad.push(InvalidField::new(
-            "backend.targets",
-            format!("1–{BACKEND_TARGETS_MAX} of host or host:port"),
-        ));
-    }
-    let mut targets = Vec::with_capacity(message.targets.len());
-    for (i, target) in message.targets.iter().enumerate() {
-        match BackendTarget::parse(target) {
-            Ok(target) => targets.push(target),
-            Err(e) => bad.push(InvalidField::new(format!("backend.targets[{i}]"), e)),
-        }
-    }
-    let path = if message.path.is_empty() {
-        None
-    } else {
-        ApiPath::parse(&message.path)
-            .map_err(|e| InvalidField::new("backend.path", e))
-            .collect_into(&mut bad)
-    };
-    let timeout_ms = if message.timeout_ms == 0 { TIMEOUT_MS_DEFAULT } else { message.timeout_ms };
-    if timeout_ms > TIMEOUT_MS_MAX {
-        bad.push(InvalidField::new("backend.timeout_ms", format!("1–{TIMEOUT_MS_MAX} ms")));
-    }
-    if message.retries > RETRIES_MAX {
-        bad.push(InvalidField::new("backend.retries", format!("0–{RETRIES_MAX}")));
-    }
-    let backend = Backend { targets, path, timeout_ms, retries: message.retries };
-    if bad.is_empty() { Ok(backend) } else { Err(bad) }
 }
 
 pub fn method_to_proto(method: Method) -> v1::Method {

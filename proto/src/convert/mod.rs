@@ -1,6 +1,7 @@
 //! Conversions between the contract's messages and the vocabulary. What comes from outside is
 //! parsed here once; inside, a value that exists is valid.
 
+mod backend;
 mod definition;
 mod event;
 mod snapshot;
@@ -9,10 +10,11 @@ use countersign_shared::key::SignatureKeyType;
 
 use crate::v1;
 
+pub use backend::{backend_from_proto, backend_to_proto};
 pub use definition::{
-    backend_from_proto, backend_to_proto, body_policy_from_proto, body_policy_to_proto,
-    definition_from_proto, definition_to_proto, match_mode_from_proto, match_mode_to_proto,
-    method_from_proto, method_to_proto, query_mode_from_proto, query_mode_to_proto,
+    body_policy_from_proto, body_policy_to_proto, definition_from_proto, definition_to_proto,
+    match_mode_from_proto, match_mode_to_proto, method_from_proto, method_to_proto,
+    query_mode_from_proto, query_mode_to_proto,
 };
 pub use event::{EVENT_SCHEMA_VERSION, record_from_proto, record_to_proto};
 pub use snapshot::{snapshot_from_proto, snapshot_to_proto};

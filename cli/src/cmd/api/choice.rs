@@ -17,6 +17,22 @@ macro_rules! choices {
     )*};
 }
 
+/// Spelt as one says it; the contract calls it a backend's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Protocol {
+    Http1,
+    Http2,
+}
+
+impl From<Protocol> for v1::BackendProtocol {
+    fn from(choice: Protocol) -> Self {
+        match choice {
+            Protocol::Http1 => Self::Http1,
+            Protocol::Http2 => Self::Http2,
+        }
+    }
+}
+
 choices! {
     #[value(rename_all = "UPPER")]
     Method { Get Post Put Delete Head Patch Options Any }

@@ -1,9 +1,10 @@
 //! `countersign api create`
 
 use clap::Args;
-use countersign_proto::v1::{self, Api, Backend, CreateApiRequest};
+use countersign_proto::v1::{self, Api, CreateApiRequest};
 
-use super::backend_url::{self, BackendUrl};
+use super::backend_flags::BackendFlags;
+use super::backend_url::BackendUrl;
 use super::choice::{BodyPolicy, MatchMode, Method, QueryMode};
 use crate::args::{Globals, WriteArgs};
 use crate::failure::Failure;
@@ -18,7 +19,10 @@ Examples:
       --backend http://127.0.0.1:9000
   countersign api create files --group shop --method ANY --path /files --match SWA \\
       --backend http://10.0.0.1:9000 http://10.0.0.2:9000 --backend-path /v2/files \\
-      --body-policy auto")]
+      --body-policy auto
+  countersign api create ledger --group shop --method POST --path /bank.Ledger/Post \\
+      --backend https://ledger:8443 --backend-protocol http2 --backend-ca ca.pem \\
+      --backend-identity gateway --body-policy unsigned --health-path /healthz")]
 pub(crate) struct Create {
     /// 3–255 characters: a letter or digit, then letters, digits, space and `-_.:()`
     name: String,
@@ -40,21 +44,13 @@ pub(crate) struct Create {
     #[arg(default_value = "NORMAL", hide_possible_values = true)]
     match_mode: MatchMode,
 
-    /// Where requests go: `http://HOST[:PORT]`; several are tried in turn
+    /// Where requests go: `http://HOST[:PORT]` or `https://HOST[:PORT]`; of several, the one with
+    /// less to do
     #[arg(long, value_name = "URL", required = true, num_args = 1..)]
     backend: Vec<BackendUrl>,
 
-    /// The path towards the backend, with `{param}` of the API's path; left out: as received
-    #[arg(long, value_name = "PATH", default_value = "", hide_default_value = true)]
-    backend_path: String,
-
-    /// How long the backend may take to begin its answer, 1–600000; 5000 unless given
-    #[arg(long, value_name = "MS", default_value_t = 0, hide_default_value = true)]
-    timeout_ms: u32,
-
-    /// Further tries of requests that never reached the backend, 0–10
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    retries: u32,
+    #[command(flatten)]
+    how: BackendFlags,
 
     /// What becomes of a body: required (signed), auto (signed up to the limit), unsigned
     #[arg(long, value_enum, ignore_case = true, value_name = "required|auto|unsigned")]
@@ -66,6 +62,10 @@ pub(crate) struct Create {
     #[arg(default_value = "normalize", hide_possible_values = true)]
     query_mode: QueryMode,
 
+    /// Let clients upgrade a connection to a WebSocket; the handshake is signed
+    #[arg(long)]
+    websocket: bool,
+
     /// At most 255 characters
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     remark: String,
@@ -75,7 +75,6 @@ pub(crate) struct Create {
 }
 
 pub(super) async fn run(args: Create, globals: &Globals) -> Result<(), Failure> {
-    let (scheme, targets) = backend_url::merged(args.backend)?;
     let request = CreateApiRequest {
         api: Some(Api {
             api_group: args.group,
@@ -84,15 +83,10 @@ pub(super) async fn run(args: Create, globals: &Globals) -> Result<(), Failure> 
             method: v1::Method::from(args.method).into(),
             path: args.path,
             match_mode: v1::MatchMode::from(args.match_mode).into(),
-            backend: Some(Backend {
-                scheme,
-                targets,
-                path: args.backend_path,
-                timeout_ms: args.timeout_ms,
-                retries: args.retries,
-            }),
+            backend: Some(args.how.backend(args.backend)?),
             body_policy: v1::BodyPolicy::from(args.body_policy).into(),
             query_mode: v1::QueryMode::from(args.query_mode).into(),
+            websocket: args.websocket,
             ..Default::default()
         }),
         request_id: args.write.request_id,

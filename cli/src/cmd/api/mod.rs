@@ -1,5 +1,6 @@
 //! `countersign api`: APIs, and in which environments they are published.
 
+mod backend_flags;
 mod backend_url;
 mod choice;
 mod create;

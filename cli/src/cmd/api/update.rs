@@ -1,15 +1,16 @@
 //! `countersign api update`
 
 use clap::Args;
-use countersign_proto::v1::{self, Api, Backend, UpdateApiRequest};
+use countersign_proto::v1::{self, Api, UpdateApiRequest};
 
-use super::backend_url::{self, BackendUrl};
+use super::backend_flags::{self, BackendFlags};
+use super::backend_url::BackendUrl;
 use super::choice::{BodyPolicy, MatchMode, Method, QueryMode};
 use crate::args::{Globals, WriteArgs, mask};
 use crate::failure::Failure;
 
-const FLAGS: &str = "--name, --method, --path, --match, --backend, --backend-path, --timeout-ms, \
-    --retries, --body-policy, --query-mode, --remark";
+const FLAGS: &str = "--name, --method, --path, --match, --body-policy, --query-mode, --websocket, \
+    --remark";
 
 /// Change an API's definition
 ///
@@ -42,21 +43,12 @@ pub(crate) struct Update {
     #[arg(hide_possible_values = true)]
     match_mode: Option<MatchMode>,
 
-    /// Where requests go: `http://HOST[:PORT]`; those given replace all that the API had
+    /// Where requests go: `http[s]://HOST[:PORT]`; those given replace all that the API had
     #[arg(long, value_name = "URL", num_args = 1..)]
     backend: Vec<BackendUrl>,
 
-    /// The path towards the backend; empty: as received
-    #[arg(long, value_name = "PATH")]
-    backend_path: Option<String>,
-
-    /// How long the backend may take to begin its answer, 1–600000; 0 for 5000
-    #[arg(long, value_name = "MS")]
-    timeout_ms: Option<u32>,
-
-    /// Further tries of requests that never reached the backend, 0–10
-    #[arg(long, value_name = "N")]
-    retries: Option<u32>,
+    #[command(flatten)]
+    how: BackendFlags,
 
     /// What becomes of a body
     #[arg(long, value_enum, ignore_case = true, value_name = "required|auto|unsigned")]
@@ -67,6 +59,11 @@ pub(crate) struct Update {
     #[arg(long, value_enum, ignore_case = true, value_name = "normalize|raw")]
     #[arg(hide_possible_values = true)]
     query_mode: Option<QueryMode>,
+
+    /// Whether clients may upgrade a connection to a WebSocket
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "true|false")]
+    #[arg(hide_possible_values = true)]
+    websocket: Option<bool>,
 
     /// The new remark; empty for none
     #[arg(long, value_name = "TEXT")]
@@ -83,7 +80,7 @@ pub(super) async fn run(args: Update, globals: &Globals) -> Result<(), Failure> 
 
 fn request(args: Update) -> Result<UpdateApiRequest, Failure> {
     let has_backend = !args.backend.is_empty();
-    let given = [
+    let mut given = vec![
         ("name", args.name.is_some()),
         ("remark", args.remark.is_some()),
         ("method", args.method.is_some()),
@@ -91,14 +88,12 @@ fn request(args: Update) -> Result<UpdateApiRequest, Failure> {
         ("match_mode", args.match_mode.is_some()),
         ("backend.scheme", has_backend),
         ("backend.targets", has_backend),
-        ("backend.path", args.backend_path.is_some()),
-        ("backend.timeout_ms", args.timeout_ms.is_some()),
-        ("backend.retries", args.retries.is_some()),
         ("body_policy", args.body_policy.is_some()),
         ("query_mode", args.query_mode.is_some()),
+        ("websocket", args.websocket.is_some()),
     ];
-    let update_mask = mask(&given, FLAGS)?;
-    let (scheme, targets) = backend_url::merged(args.backend)?;
+    given.extend(args.how.given());
+    let update_mask = mask(&given, &format!("{FLAGS}, {}", backend_flags::FLAGS))?;
     Ok(UpdateApiRequest {
         api: Some(Api {
             id: args.api,
@@ -107,15 +102,10 @@ fn request(args: Update) -> Result<UpdateApiRequest, Failure> {
             method: args.method.map(v1::Method::from).unwrap_or_default().into(),
             path: args.path.unwrap_or_default(),
             match_mode: args.match_mode.map(v1::MatchMode::from).unwrap_or_default().into(),
-            backend: Some(Backend {
-                scheme,
-                targets,
-                path: args.backend_path.unwrap_or_default(),
-                timeout_ms: args.timeout_ms.unwrap_or_default(),
-                retries: args.retries.unwrap_or_default(),
-            }),
+            backend: Some(args.how.backend(args.backend)?),
             body_policy: args.body_policy.map(v1::BodyPolicy::from).unwrap_or_default().into(),
             query_mode: args.query_mode.map(v1::QueryMode::from).unwrap_or_default().into(),
+            websocket: args.websocket.unwrap_or_default(),
             ..Default::default()
         }),
         update_mask,
@@ -151,6 +141,18 @@ mod tests {
         let api = request.api.unwrap();
         assert_eq!((api.id.as_str(), api.match_mode()), ("shop/orders", v1::MatchMode::Swa));
         assert_eq!(api.backend.unwrap().targets, ["a:1", "b:2"]);
+    }
+
+    #[test]
+    fn a_part_of_tls_and_a_check_are_named_by_themselves() {
+        let line = "update a --backend-server-name= --health-path /up --websocket --retries 1";
+        let request = requested(line).unwrap();
+        let named = request.update_mask.unwrap().paths;
+        let expected =
+            ["websocket", "backend.retries", "backend.tls.server_name", "backend.health_check"];
+        assert_eq!(named, expected);
+        assert!(request.api.unwrap().websocket);
+        assert!(!requested("update a --websocket false").unwrap().api.unwrap().websocket);
     }
 
     #[test]

@@ -10,12 +10,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn route(method: Method, path: &str, match_mode: MatchMode) -> Route {
-    let backend = Backend {
-        targets: vec![BackendTarget::parse("backend:1").unwrap()],
-        path: None,
-        timeout_ms: 1,
-        retries: 0,
-    };
+    let backend = Backend::of(vec![BackendTarget::parse("backend:1").unwrap()]);
     let definition = ApiDefinition {
         method,
         path: ApiPath::parse(path).unwrap(),
@@ -23,6 +18,7 @@ fn route(method: Method, path: &str, match_mode: MatchMode) -> Route {
         backend,
         body_policy: BodyPolicy::Required,
         query_mode: QueryMode::Normalize,
+        websocket: false,
     };
     Route::new(GroupId::from_bytes([1; 16]), definition).unwrap()
 }

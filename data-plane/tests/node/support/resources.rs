@@ -119,12 +119,12 @@ pub(crate) fn api(
         backend: Some(v1::Backend {
             scheme: "http".into(),
             targets: vec![backend.to_string()],
-            path: String::new(),
             timeout_ms: 5_000,
-            retries: 0,
+            ..v1::Backend::default()
         }),
         body_policy: v1::BodyPolicy::Required.into(),
         query_mode: v1::QueryMode::Normalize.into(),
+        ..v1::ApiDefinition::default()
     };
     change(&mut definition);
     definition
