@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use countersign_data_plane::Config;
 use countersign_data_plane::proxy::{Phase, Shared, bind, run_worker};
 use countersign_data_plane::replica::Replica;
 use countersign_data_plane::table::TableBuilder;
@@ -42,7 +43,7 @@ struct Arguments {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::read()?;
-    let shared = Arc::new(Shared::new(12 << 20, 256 << 20, 0));
+    let shared = Arc::new(Shared::new(&Config::default()));
     let mut replica = replica(&arguments)?;
     let began = Instant::now();
     shared.table.store(Some(Arc::new(TableBuilder::default().build(&mut replica))));

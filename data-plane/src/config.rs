@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use http::Uri;
 
+use crate::network::Network;
+
 /// All settings of a node. Start from the default and name what differs.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -26,6 +28,9 @@ pub struct Config {
     pub body_bytes_max: usize,
     /// The most bytes of bodies that all requests together hold in memory.
     pub buffered_bytes_max: usize,
+    /// Proxies before the node that are believed what they say of their clients in
+    /// `X-Forwarded-For`, `-Host`, `-Port` and `-Proto`; of others these are dropped.
+    pub trusted_proxies: Vec<Network>,
     /// Every so-many-th request of a worker is logged, with target `access`; 0: none.
     pub access_log_every: u32,
     /// How long a shutdown waits for requests that are under way.
@@ -43,6 +48,7 @@ impl Default for Config {
             workers: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             body_bytes_max: 12 * 1024 * 1024,
             buffered_bytes_max: 256 * 1024 * 1024,
+            trusted_proxies: Vec::new(),
             access_log_every: 0,
             drain_timeout: Duration::from_secs(10),
         }

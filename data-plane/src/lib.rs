@@ -8,6 +8,7 @@
 
 mod clock;
 mod config;
+mod network;
 mod node;
 pub mod proxy;
 pub mod replica;
@@ -17,4 +18,5 @@ pub mod table;
 pub mod telemetry;
 
 pub use config::{Config, InvalidConfig};
+pub use network::{InvalidNetwork, Network};
 pub use node::{Node, RunError, run, start};

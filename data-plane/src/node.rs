@@ -64,11 +64,7 @@ pub async fn start(config: Config) -> Result<Node, RunError> {
     let control_plane = config.check()?;
     let listeners = proxy_listeners(config.proxy_listen, config.workers)?;
     let proxy_address = address_of(listeners.first(), config.proxy_listen);
-    let shared = Arc::new(Shared::new(
-        config.body_bytes_max,
-        config.buffered_bytes_max,
-        config.access_log_every,
-    ));
+    let shared = Arc::new(Shared::new(&config));
     let telemetry = Arc::new(Telemetry::new(config.workers));
     let (phase, phases) = watch::channel(Phase::Serving);
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Args;
-use countersign_data_plane::Config;
+use countersign_data_plane::{Config, Network};
 
 use crate::args::Globals;
 use crate::failure::Failure;
@@ -59,6 +59,13 @@ pub(crate) struct DataPlaneArgs {
     #[arg(hide_env_values = true, default_value_t = Config::default().buffered_bytes_max)]
     buffered_bytes_max: usize,
 
+    /// A proxy before this node, as an address or a range in CIDR form; repeat for several. Its
+    /// X-Forwarded-For is extended, its X-Forwarded-Host, -Port and -Proto are kept, and the client is
+    /// the last address that is not one of these proxies. Of anybody else all of that is dropped
+    #[arg(long, value_name = "CIDR", env = "COUNTERSIGN_TRUSTED_PROXY", hide_env_values = true)]
+    #[arg(value_delimiter = ',')]
+    trusted_proxy: Vec<Network>,
+
     /// Log every so-many-th request: 1 for all, 100 for one in a hundred, 0 for none. No query, header
     /// or body is logged
     #[arg(long, value_name = "N", env = "COUNTERSIGN_ACCESS_LOG_EVERY", hide_env_values = true)]
@@ -87,6 +94,7 @@ pub(super) async fn run(args: DataPlaneArgs, globals: &Globals) -> Result<(), Fa
         workers: args.workers.unwrap_or(defaults.workers),
         body_bytes_max: args.body_bytes_max,
         buffered_bytes_max: args.buffered_bytes_max,
+        trusted_proxies: args.trusted_proxy,
         access_log_every: args.access_log_every,
         drain_timeout: Duration::from_secs(args.drain_seconds),
     };

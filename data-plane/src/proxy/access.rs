@@ -2,6 +2,7 @@
 //! header's value or a body, for that is where secrets travel.
 
 use std::cell::Cell;
+use std::net::IpAddr;
 use std::time::Instant;
 
 use http::request::Parts;
@@ -21,6 +22,7 @@ pub(super) struct AccessLog {
 /// A request that will be logged when it is answered.
 pub(super) struct Entry {
     began: Instant,
+    client: IpAddr,
     method: Method,
     path: String,
 }
@@ -30,8 +32,13 @@ impl AccessLog {
         Self { every, until_next: Cell::new(every) }
     }
 
-    /// Notes the request where it is its turn. `now` is asked only then.
-    pub(super) fn note(&self, head: &Parts, now: fn() -> Instant) -> Option<Box<Entry>> {
+    /// Notes the request where it is its turn. `client` and `now` are asked only then.
+    pub(super) fn note(
+        &self,
+        head: &Parts,
+        client: impl FnOnce() -> IpAddr,
+        now: fn() -> Instant,
+    ) -> Option<Box<Entry>> {
         let left = self.until_next.get().checked_sub(1)?;
         if left > 0 {
             self.until_next.set(left);
@@ -40,7 +47,7 @@ impl AccessLog {
         self.until_next.set(self.every);
         let path = head.uri.path();
         let path = path.get(..path.floor_char_boundary(PATH_BYTES_MAX)).unwrap_or(path).to_owned();
-        Some(Box::new(Entry { began: now(), method: head.method.clone(), path }))
+        Some(Box::new(Entry { began: now(), client: client(), method: head.method.clone(), path }))
     }
 }
 
@@ -48,7 +55,6 @@ impl Entry {
     /// Writes the line. `refusal` is the code of an answer of our own, else empty.
     pub(super) fn answered(
         self,
-        client: &HeaderValue,
         request_id: &HeaderValue,
         class: RouteClass,
         (status, refusal): (StatusCode, &str),
@@ -57,7 +63,7 @@ impl Entry {
         let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
         tracing::info!(
             target: "access",
-            client = text(client),
+            client = %self.client,
             method = %self.method,
             path = self.path,
             route = class.name(),
@@ -72,6 +78,8 @@ impl Entry {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use http::Request;
 
     use super::*;
@@ -79,7 +87,7 @@ mod tests {
 
     fn noted(log: &AccessLog, uri: &str) -> Option<Box<Entry>> {
         let (head, ()) = Request::get(uri).body(()).unwrap().into_parts();
-        log.note(&head, clock::now)
+        log.note(&head, || Ipv4Addr::LOCALHOST.into(), clock::now)
     }
 
     #[test]

@@ -9,7 +9,6 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use http::HeaderValue;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -19,6 +18,7 @@ use tracing::debug;
 use super::alarm::Alarm;
 use super::framing::Framing;
 use super::io::ClientSocket;
+use super::peer::Peer;
 use super::worker::Worker;
 use crate::clock;
 
@@ -30,8 +30,7 @@ const READ_BUFFER_BYTES_MAX: usize = 192 * 1024;
 /// What the requests of one connection share.
 pub(super) struct Connection {
     pub(super) worker: Rc<Worker>,
-    /// The client's address, as `X-Forwarded-For` says it.
-    pub(super) peer: HeaderValue,
+    pub(super) peer: Peer,
     /// Rings when the client takes too long for a head, or the backend for an answer.
     pub(super) alarm: Alarm,
     /// What a second reader makes of the client's bytes.
@@ -51,7 +50,7 @@ pub(super) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAdd
         debug!(%error, "a client was gone before its first request");
         return;
     }
-    let Ok(peer) = HeaderValue::from_str(&peer.ip().to_canonical().to_string()) else { return };
+    let peer = Peer::new(peer, "http", worker.trusted());
     let alarm = Alarm::new(clock::now() + HEAD_TIME_MAX);
     let framing = Rc::new(RefCell::new(Framing::new()));
     let socket = ClientSocket::new(stream, Rc::clone(&framing));

@@ -28,6 +28,8 @@ pub(super) struct Admitted<'h> {
 #[derive(Debug, Default)]
 pub(super) struct Doomed {
     pub(super) always: Vec<HeaderName>,
+    /// What only a trusted proxy may say.
+    pub(super) unless_trusted: Vec<HeaderName>,
     /// What only the gateway may say to the backend of a bound API.
     pub(super) if_bound: Vec<HeaderName>,
 }
@@ -35,6 +37,7 @@ pub(super) struct Doomed {
 impl Doomed {
     fn clear(&mut self) {
         self.always.clear();
+        self.unless_trusted.clear();
         self.if_bound.clear();
     }
 }
@@ -79,6 +82,7 @@ fn check_all<'h>(head: &'h Parts, doomed: &mut Doomed) -> Result<Admitted<'h>, R
                 take_connection_list(value, &mut doomed.always)?;
             }
             Kind::NeverGoesOn => doomed.always.push(name.clone()),
+            Kind::Forwarded => doomed.unless_trusted.push(name.clone()),
             Kind::Signature => doomed.if_bound.push(name.clone()),
         }
     }
@@ -123,8 +127,10 @@ enum Kind {
     ContentLength,
     Expect,
     Connection,
-    /// Hop-by-hop, or something that only a proxy before the backend may say.
+    /// Hop-by-hop, or something that only the last proxy before the backend may say.
     NeverGoesOn,
+    /// What proxies say of their clients.
+    Forwarded,
     Signature,
 }
 
@@ -151,6 +157,9 @@ impl Kind {
             | "x-original-url"
             | "x-rewrite-url" => Self::NeverGoesOn,
             _ if name.starts_with("x-sdk-") => Self::Signature,
+            "x-forwarded-for" | "x-forwarded-host" | "x-forwarded-port" | "x-forwarded-proto" => {
+                Self::Forwarded
+            }
             _ if name.starts_with("x-forwarded-") => Self::NeverGoesOn,
             _ if name.contains('_') => Self::of_underscored(name),
             _ => Self::Plain,

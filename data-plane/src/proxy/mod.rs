@@ -11,6 +11,7 @@ mod edge;
 mod framing;
 mod headers;
 mod io;
+mod peer;
 mod refusal;
 mod request_id;
 mod seal;
@@ -39,6 +40,7 @@ use backend::{Answer, Failed};
 use body::{BODY_BROKE_OFF, OutboundBody};
 use connection::Connection;
 use edge::Doomed;
+use peer::Peer;
 use refusal::Refusal;
 pub use worker::{Phase, Shared, bind, run_worker};
 use worker::{TableInForce, Worker};
@@ -49,7 +51,8 @@ async fn handle(connection: &Rc<Connection>, request: Request<Incoming>) -> Resp
     let worker = &connection.worker;
     let (head, body) = request.into_parts();
     let request_id = worker.request_ids.of(&head.headers);
-    let entry = worker.access_log.note(&head, clock::now);
+    let client = || connection.peer.client(&head.headers, worker.trusted());
+    let entry = worker.access_log.note(&head, client, clock::now);
     let mut class = RouteClass::None;
     let mut code = "";
     let answer = forward(connection, &request_id, head, body, &mut class).await;
@@ -62,7 +65,7 @@ async fn handle(connection: &Rc<Connection>, request: Request<Incoming>) -> Resp
     worker.meters.answered(class, response.status());
     if let Some(entry) = entry {
         let answer = (response.status(), code);
-        entry.answered(&connection.peer, &request_id, class, answer, clock::now());
+        entry.answered(&request_id, class, answer, clock::now());
     }
     response.headers_mut().insert(headers::X_REQUEST_ID, request_id);
     response
@@ -81,7 +84,7 @@ async fn forward(
     }
     let worker = &connection.worker;
     let table = worker.table();
-    let plan = plan(worker, table.as_deref(), &mut head)?;
+    let plan = plan(worker, &connection.peer, table.as_deref(), &mut head)?;
     *class = plan.class();
     let place = worker.pool.choose(plan.route, worker.next_turn(), clock::now);
     let host = place.host.clone();
@@ -142,13 +145,14 @@ impl Plan<'_> {
 /// Admits the head, finds its API, and strips what may not go on.
 fn plan<'t>(
     worker: &Worker,
+    peer: &Peer,
     table: Option<&'t TableInForce>,
     head: &mut Parts,
 ) -> Result<Plan<'t>, Refusal> {
     let mut doomed = worker.doomed.take();
     let plan = route(head, &mut doomed, table);
     if let Ok(plan) = &plan {
-        headers::strip_request(&mut head.headers, &doomed, plan.signer.is_some());
+        headers::strip_request(&mut head.headers, &doomed, plan.signer.is_some(), peer);
     }
     worker.doomed.set(doomed);
     plan

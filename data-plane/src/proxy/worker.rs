@@ -22,10 +22,11 @@ use super::backend::Pool;
 use super::body::Limits;
 use super::connection;
 use super::edge::Doomed;
-
+use super::peer::Trusted;
 use super::request_id::RequestIds;
 use super::seal::Seal;
 use crate::clock;
+use crate::config::Config;
 use crate::table::RoutingTable;
 use crate::telemetry::WorkerMeters;
 
@@ -42,13 +43,19 @@ pub struct Shared {
     /// None before the first complete snapshot.
     pub table: ArcSwapOption<RoutingTable>,
     limits: Limits,
+    trusted: Trusted,
     access_log_every: u32,
 }
 
 impl Shared {
-    pub fn new(body_bytes_max: usize, buffered_bytes_max: usize, access_log_every: u32) -> Self {
-        let limits = Limits::new(body_bytes_max, buffered_bytes_max);
-        Self { table: ArcSwapOption::empty(), limits, access_log_every }
+    /// For workers under these settings, of which those of listeners and streams do not matter.
+    pub fn new(config: &Config) -> Self {
+        Self {
+            table: ArcSwapOption::empty(),
+            limits: Limits::new(config.body_bytes_max, config.buffered_bytes_max),
+            trusted: Trusted::new(config.trusted_proxies.clone()),
+            access_log_every: config.access_log_every,
+        }
     }
 }
 
@@ -167,6 +174,10 @@ impl Worker {
 
     pub(super) fn is_draining(&self) -> bool {
         self.is_draining.get()
+    }
+
+    pub(super) fn trusted(&self) -> &Trusted {
+        &self.shared.trusted
     }
 
     pub(super) fn limits(&self) -> &Limits {

@@ -11,6 +11,7 @@
 
 mod support;
 
+mod clients;
 mod edge;
 mod proxying;
 mod routing;
