@@ -8,6 +8,16 @@ use http::Uri;
 
 use crate::network::Network;
 
+/// How much one client may do, an IPv6 client being a /64; 0: as much as it likes.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ClientLimits {
+    /// Connections that it has open at a time. Trusted proxies may have any number.
+    pub connections_max: u32,
+    pub requests_per_second: u32,
+    /// Requests that it may send at once after a silence; 0: those of one second.
+    pub request_burst: u32,
+}
+
 /// All settings of a node. Start from the default and name what differs.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -31,6 +41,7 @@ pub struct Config {
     /// Proxies before the node that are believed what they say of their clients in
     /// `X-Forwarded-For`, `-Host`, `-Port` and `-Proto`; of others these are dropped.
     pub trusted_proxies: Vec<Network>,
+    pub client_limits: ClientLimits,
     /// Every so-many-th request of a worker is logged, with target `access`; 0: none.
     pub access_log_every: u32,
     /// How long a shutdown waits for requests that are under way.
@@ -49,6 +60,7 @@ impl Default for Config {
             body_bytes_max: 12 * 1024 * 1024,
             buffered_bytes_max: 256 * 1024 * 1024,
             trusted_proxies: Vec::new(),
+            client_limits: ClientLimits::default(),
             access_log_every: 0,
             drain_timeout: Duration::from_secs(10),
         }

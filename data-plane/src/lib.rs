@@ -17,6 +17,6 @@ mod sync;
 pub mod table;
 pub mod telemetry;
 
-pub use config::{Config, InvalidConfig};
+pub use config::{ClientLimits, Config, InvalidConfig};
 pub use network::{InvalidNetwork, Network};
 pub use node::{Node, RunError, run, start};

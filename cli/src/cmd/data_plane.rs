@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Args;
-use countersign_data_plane::{Config, Network};
+use countersign_data_plane::{ClientLimits, Config, Network};
 
 use crate::args::Globals;
 use crate::failure::Failure;
@@ -66,6 +66,22 @@ pub(crate) struct DataPlaneArgs {
     #[arg(value_delimiter = ',')]
     trusted_proxy: Vec<Network>,
 
+    /// The most connections that one client may have open; 0 for any number. A client is an IPv4
+    /// address or an IPv6 /64; a trusted proxy may have any number
+    #[arg(long, value_name = "N", env = "COUNTERSIGN_CLIENT_CONNECTIONS_MAX")]
+    #[arg(hide_env_values = true, default_value_t = 0)]
+    client_connections_max: u32,
+
+    /// The most requests per second of one client; 0 for any number. More are answered with 429
+    #[arg(long, value_name = "N", env = "COUNTERSIGN_CLIENT_REQUESTS_PER_SECOND")]
+    #[arg(hide_env_values = true, default_value_t = 0)]
+    client_requests_per_second: u32,
+
+    /// How many requests a client may send at once after a silence; 0 for those of one second
+    #[arg(long, value_name = "N", env = "COUNTERSIGN_CLIENT_REQUEST_BURST")]
+    #[arg(hide_env_values = true, default_value_t = 0)]
+    client_request_burst: u32,
+
     /// Log every so-many-th request: 1 for all, 100 for one in a hundred, 0 for none. No query, header
     /// or body is logged
     #[arg(long, value_name = "N", env = "COUNTERSIGN_ACCESS_LOG_EVERY", hide_env_values = true)]
@@ -95,6 +111,11 @@ pub(super) async fn run(args: DataPlaneArgs, globals: &Globals) -> Result<(), Fa
         body_bytes_max: args.body_bytes_max,
         buffered_bytes_max: args.buffered_bytes_max,
         trusted_proxies: args.trusted_proxy,
+        client_limits: ClientLimits {
+            connections_max: args.client_connections_max,
+            requests_per_second: args.client_requests_per_second,
+            request_burst: args.client_request_burst,
+        },
         access_log_every: args.access_log_every,
         drain_timeout: Duration::from_secs(args.drain_seconds),
     };

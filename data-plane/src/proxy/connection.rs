@@ -3,7 +3,6 @@
 
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
@@ -45,12 +44,11 @@ impl Connection {
 }
 
 /// Serves a connection to its end.
-pub(super) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAddr) {
+pub(super) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: Peer) {
     if let Err(error) = stream.set_nodelay(true) {
         debug!(%error, "a client was gone before its first request");
         return;
     }
-    let peer = Peer::new(peer, "http", worker.trusted());
     let alarm = Alarm::new(clock::now() + HEAD_TIME_MAX);
     let framing = Rc::new(RefCell::new(Framing::new()));
     let socket = ClientSocket::new(stream, Rc::clone(&framing));

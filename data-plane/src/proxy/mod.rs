@@ -6,6 +6,7 @@ mod alarm;
 mod answer;
 mod backend;
 mod body;
+mod clients;
 mod connection;
 mod edge;
 mod framing;
@@ -83,6 +84,7 @@ async fn forward(
         return Err(Refusal::BadFraming(doubt));
     }
     let worker = &connection.worker;
+    worker.admit(&connection.peer, &head.headers)?;
     let table = worker.table();
     let plan = plan(worker, &connection.peer, table.as_deref(), &mut head)?;
     *class = plan.class();

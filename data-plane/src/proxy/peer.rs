@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use http::{HeaderMap, HeaderValue};
 
+use super::clients::Guest;
 use super::headers::X_FORWARDED_FOR;
 use crate::network::Network;
 
@@ -21,6 +22,8 @@ pub(super) struct Peer {
     /// How it speaks to us, as `X-Forwarded-Proto` says it.
     scheme: HeaderValue,
     is_trusted: bool,
+    /// Its place among the clients, where they are counted.
+    guest: Option<Guest>,
 }
 
 /// The proxies before the node whose word counts.
@@ -48,7 +51,20 @@ impl Peer {
             text: text.unwrap_or_else(|_| HeaderValue::from_static("unknown")),
             scheme: HeaderValue::from_static(scheme),
             is_trusted: trusted.holds(address),
+            guest: None,
         }
+    }
+
+    pub(super) fn with(self, guest: Guest) -> Self {
+        Self { guest: Some(guest), ..self }
+    }
+
+    pub(super) fn guest(&self) -> Option<&Guest> {
+        self.guest.as_ref()
+    }
+
+    pub(super) fn address(&self) -> IpAddr {
+        self.address
     }
 
     pub(super) fn text(&self) -> &HeaderValue {

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONNECTION, CONTENT_TYPE};
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 
 use super::answer::AnswerBody;
@@ -23,6 +23,9 @@ pub(crate) enum Refusal {
         bytes_max: usize,
     },
     UriTooLong,
+    TooManyRequests {
+        retry_after_seconds: u64,
+    },
     ExpectationFailed,
     HeadersTooLarge,
     SigningFailed,
@@ -62,6 +65,11 @@ impl Refusal {
             Self::BodyTooLarge { bytes_max } => {
                 let message = format!("a body of at most {bytes_max} bytes is signed here");
                 return (StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", message.into());
+            }
+            Self::TooManyRequests { retry_after_seconds } => {
+                let message =
+                    format!("this client sends too much; try again in {retry_after_seconds} s");
+                return (StatusCode::TOO_MANY_REQUESTS, "TOO_MANY_REQUESTS", message.into());
             }
             Self::BadFraming(message) => (StatusCode::BAD_REQUEST, "BAD_REQUEST", *message),
             Self::ApiNotFound => {
@@ -137,6 +145,9 @@ impl Refusal {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if self.closes() {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        if let Self::TooManyRequests { retry_after_seconds } = self {
+            headers.insert(RETRY_AFTER, HeaderValue::from(retry_after_seconds));
         }
         if self == Self::MethodNotAllowed {
             let allowed = "GET, POST, PUT, DELETE, HEAD, PATCH, OPTIONS";

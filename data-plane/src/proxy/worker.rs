@@ -10,19 +10,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
+use http::HeaderMap;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 use tokio::runtime::LocalOptions;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
-use tracing::warn;
+use tracing::{debug, warn};
 
 use super::access::AccessLog;
 use super::backend::Pool;
 use super::body::Limits;
+use super::clients::Clients;
 use super::connection;
 use super::edge::Doomed;
-use super::peer::Trusted;
+use super::peer::{Peer, Trusted};
+use super::refusal::Refusal;
 use super::request_id::RequestIds;
 use super::seal::Seal;
 use crate::clock;
@@ -44,6 +47,8 @@ pub struct Shared {
     pub table: ArcSwapOption<RoutingTable>,
     limits: Limits,
     trusted: Trusted,
+    /// None where clients may do as much as they like.
+    clients: Option<Clients>,
     access_log_every: u32,
 }
 
@@ -54,6 +59,7 @@ impl Shared {
             table: ArcSwapOption::empty(),
             limits: Limits::new(config.body_bytes_max, config.buffered_bytes_max),
             trusted: Trusted::new(config.trusted_proxies.clone()),
+            clients: Clients::new(config, clock::now()),
             access_log_every: config.access_log_every,
         }
     }
@@ -184,15 +190,34 @@ impl Worker {
         &self.shared.limits
     }
 
+    /// Who is there; none where that client has as many connections as it may.
+    fn welcome(&self, address: SocketAddr) -> Option<Peer> {
+        let peer = Peer::new(address, "http", &self.shared.trusted);
+        let Some(clients) = &self.shared.clients else { return Some(peer) };
+        let guest = clients.welcome(&peer, clock::now());
+        if guest.is_none() {
+            debug!(client = %peer.address(), "too many connections of one client");
+        }
+        guest.map(|guest| peer.with(guest))
+    }
+
+    /// Lets a request in, or refuses it because its client has sent too many.
+    pub(super) fn admit(&self, peer: &Peer, headers: &HeaderMap) -> Result<(), Refusal> {
+        match &self.shared.clients {
+            None => Ok(()),
+            Some(clients) => clients.admit(peer, headers, &self.shared.trusted, clock::now),
+        }
+    }
+
     async fn serve(self: &Rc<Self>, listener: TcpListener, mut phase: watch::Receiver<Phase>) {
         let mut connections = JoinSet::new();
         let mut housekeeping = tokio::time::interval(HOUSEKEEPING_INTERVAL);
         loop {
             tokio::select! {
                 accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => match accepted {
-                    Ok((stream, peer)) => {
+                    Ok((stream, address)) => if let Some(peer) = self.welcome(address) {
                         connections.spawn_local(connection::serve(Rc::clone(self), stream, peer));
-                    }
+                    },
                     Err(error) => {
                         warn!(%error, "no connection can be accepted; trying again");
                         tokio::time::sleep(ACCEPT_PAUSE).await;

@@ -1,6 +1,8 @@
 //! Who asks: what proxies before the node may say of their clients, and how much a client may do.
 
-use crate::support::{Backend, Resources, api, group, node_of, request, route};
+use countersign_data_plane::ClientLimits;
+
+use crate::support::{Backend, Client, Resources, api, get, group, node_of, request, route, soon};
 
 fn one_route(backend: &Backend) -> Resources {
     Resources::of([group(1, &[]), route(2, 1, api("/", backend.address(), |_| {}))])
@@ -44,4 +46,63 @@ async fn a_trusted_proxy_is_believed_what_it_says_of_its_client() {
         HEADERS.map(|name| seen.header(name)),
         [Some("127.0.0.1"), Some("asked.example"), None, Some("http"), None, None, None, None]
     );
+}
+
+#[tokio::test]
+async fn a_client_with_too_many_connections_is_hung_up_on() {
+    let backend = Backend::start().await;
+    let limits = ClientLimits { connections_max: 2, ..ClientLimits::default() };
+    let (node, _control_plane, _stream) =
+        node_of(&one_route(&backend), |c| c.client_limits = limits).await;
+    let ask = async |client: &mut Client| {
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        client.answer().await.map(|answer| answer.status)
+    };
+    let mut first = Client::connect(node.proxy_address()).await;
+    let mut second = Client::connect(node.proxy_address()).await;
+    assert_eq!((ask(&mut first).await, ask(&mut second).await), (Some(200), Some(200)));
+    let mut third = Client::connect(node.proxy_address()).await;
+    assert!(third.is_closed().await);
+    assert_eq!(ask(&mut first).await, Some(200), "those that are there stay");
+    drop(second);
+    soon("room for another", async {
+        while !matches!(try_get(node.proxy_address()).await, Some(200)) {}
+    })
+    .await;
+}
+
+/// The status of an answer, where there is one.
+async fn try_get(address: std::net::SocketAddr) -> Option<u16> {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let mut stream = tokio::net::TcpStream::connect(address).await.ok()?;
+    let asked = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    stream.write_all(asked.as_bytes()).await.ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.ok()?;
+    answer.split(' ').nth(1)?.parse().ok()
+}
+
+#[tokio::test]
+async fn a_client_that_asks_too_often_is_told_when_to_come_again() {
+    let backend = Backend::start().await;
+    let limits =
+        ClientLimits { requests_per_second: 1, request_burst: 4, ..ClientLimits::default() };
+    let (node, _control_plane, _stream) = node_of(&one_route(&backend), |c| {
+        c.client_limits = limits;
+        // Each counts for all of them.
+        c.workers = 2;
+    })
+    .await;
+    let mut answered = 0;
+    let refused = loop {
+        let answer = get(node.proxy_address(), "/").await;
+        if answer.status != 200 {
+            break answer;
+        }
+        answered += 1;
+    };
+    assert_eq!((refused.status, refused.code()), (429, "TOO_MANY_REQUESTS"));
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    assert!(answered >= 4, "the burst");
+    assert_eq!(backend.seen().len(), answered, "what is refused goes no further");
 }
