@@ -4,7 +4,7 @@
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -70,10 +70,7 @@ impl Body for AnswerBody {
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         match &mut *self {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Self::Stream(streamed) => {
-                let piece = ready!(streamed.body.poll_piece(cx, clock::now));
-                Poll::Ready(piece.map(|piece| piece.map(Frame::data)))
-            }
+            Self::Stream(streamed) => streamed.body.poll_frame(cx, clock::now),
         }
     }
 

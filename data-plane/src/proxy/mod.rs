@@ -9,6 +9,7 @@ mod body;
 mod clients;
 mod connection;
 mod edge;
+mod exchange;
 mod framing;
 mod headers;
 mod io;
@@ -25,22 +26,21 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use countersign_shared::api;
-use countersign_shared::signing::{Payload, QueryMode, Target, clean_path};
-use http::header::HOST;
+use countersign_shared::signing::{Payload, Target, clean_path};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, Response, Uri};
 use hyper::body::Incoming;
 
 use crate::clock;
-use crate::table::{Asked, Place, Route, Signer, Signing};
+use crate::table::{Asked, Route, Signer, Signing};
 use crate::telemetry::RouteClass;
 use alarm::Alarm;
 use answer::AnswerBody;
-use backend::{Answer, Failed};
-use body::{BODY_BROKE_OFF, OutboundBody};
+use body::OutboundBody;
 use connection::Connection;
 use edge::Doomed;
+use exchange::Terms;
 use peer::Peer;
 use refusal::Refusal;
 pub use worker::{Phase, Shared, bind, run_worker};
@@ -105,7 +105,8 @@ async fn forward(
     }
     set_target(&mut head, plan.target)?;
     connection.alarm.set(began + plan.route.timeout);
-    let exchange = exchange(worker, (plan.route, plan.signer, payload), place, head, body);
+    let terms = Terms { route: plan.route, signer: plan.signer, payload, upgrade: false };
+    let exchange = exchange::exchange(worker, terms, place, head, body);
     let answer = in_time(&connection.alarm, exchange).await?;
     connection.alarm.silence();
     let ended = clock::now();
@@ -178,48 +179,6 @@ fn route<'t>(
     let target = routed.route.target(&path, &routed.params, routed.rest, head.uri.query());
     let target = target.map_err(|e| Refusal::bad_request(e.to_string()))?;
     Ok(Plan { route: routed.route, signer, target })
-}
-
-/// Sends the request; to another place of the backend where one has no connection to offer, or no
-/// answer to a safe request, and tries are left.
-async fn exchange(
-    worker: &Worker,
-    (route, signer, payload): (&Route, Option<&Signer>, Payload),
-    mut place: &Place,
-    mut head: Parts,
-    mut body: OutboundBody,
-) -> Result<Answer, Refusal> {
-    let mut tries_left = route.retries();
-    loop {
-        let (pool, patience) = (&worker.pool, route.timeout);
-        let exchanged = backend::exchange(pool, place, &mut head, body, patience, clock::now);
-        let (again, refusal) = match exchanged.await {
-            Ok(answer) => return Ok(answer),
-            Err(Failed::Broken) => return Err(Refusal::BackendAnswerBroken),
-            Err(Failed::Request) => return Err(BODY_BROKE_OFF),
-            Err(Failed::Unanswered(again)) => (again, Refusal::BackendAnswerBroken),
-            Err(Failed::Unreachable(again)) => (again, Refusal::BackendUnreachable),
-        };
-        tries_left = tries_left.checked_sub(1).ok_or(refusal)?;
-        body = again;
-        place = pool.choose(route, worker.next_turn(), clock::now);
-        readdress(worker, place, signer, payload, &mut head)?;
-    }
-}
-
-/// Another place of the backend has another Host, which is signed.
-fn readdress(
-    worker: &Worker,
-    place: &Place,
-    signer: Option<&Signer>,
-    payload: Payload,
-    head: &mut Parts,
-) -> Result<(), Refusal> {
-    head.headers.insert(HOST, place.host.clone());
-    let Some(signer) = signer else { return Ok(()) };
-    let target = Target::join(head.uri.path(), "", head.uri.query(), QueryMode::Raw);
-    let target = target.map_err(|_| Refusal::SigningFailed)?;
-    worker.seal.sign(signer, &head.method, &target, payload, clock::now(), &mut head.headers)
 }
 
 /// The target that was signed is the one that is sent; mostly it is also the one that came.

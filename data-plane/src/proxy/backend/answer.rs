@@ -1,4 +1,4 @@
-//! A backend's answer, its body read as it is asked for. When it has been read to its end and
+//! A backend's answer, its body read as it is asked for, or the tunnel that it opens. When it has been read to its end and
 //! nothing is in doubt, the connection goes back to the pool; in every other case it is closed.
 
 use std::io;
@@ -7,10 +7,12 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
+use http_body::Frame;
 
 use super::chunks::{Chunks, Step};
 use super::head::{AnswerHead, Framing};
 use super::pool::Lease;
+use super::tunnel::Tunnel;
 
 #[derive(Debug)]
 pub(in crate::proxy) struct Answer {
@@ -41,9 +43,18 @@ impl Answer {
         let reading = match framing {
             Framing::Length(bytes) => Reading::Length(bytes),
             Framing::Chunked => Reading::Chunks(Chunks::default()),
-            Framing::UntilClose => Reading::UntilClose,
+            Framing::UntilClose | Framing::Tunnel => Reading::UntilClose,
         };
         Self { status, headers, body: BackendBody { lease: Some(lease), reading, keeps_alive } }
+    }
+
+    /// The tunnel that a 101 opens; none for any other answer.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the client's half of an upgrade takes it"))]
+    pub(in crate::proxy) fn into_tunnel(mut self) -> Option<Tunnel> {
+        if self.status != StatusCode::SWITCHING_PROTOCOLS {
+            return None;
+        }
+        self.body.lease.take().map(Tunnel::new)
     }
 }
 
@@ -59,17 +70,17 @@ impl BackendBody {
         Some(whole)
     }
 
-    /// The next piece; none at the end. `now` is asked only there.
-    pub(in crate::proxy) fn poll_piece(
+    /// The next piece, or trailers; none at the end. `now` is asked only there.
+    pub(in crate::proxy) fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
         now: fn() -> Instant,
-    ) -> Poll<Option<io::Result<Bytes>>> {
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let piece = ready!(self.poll_reading(cx));
         if self.has_ended() || piece.is_none() {
             self.end(now());
         }
-        Poll::Ready(piece)
+        Poll::Ready(piece.map(|piece| piece.map(Frame::data)))
     }
 
     /// How many bytes are still to come, where the head said so.

@@ -9,14 +9,14 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
-use http::{HeaderMap, Method};
+use http::HeaderMap;
 use http_body::Body;
 use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
 
 use super::super::body::OutboundBody;
-use super::head::{self, AnswerHead, Length, Malformed};
+use super::head::{self, AnswerHead, Asked, Length, Malformed};
 
 /// Room that is made for each read of a head and for each read of a body.
 const HEAD_READ_BYTES: usize = 8 * 1024;
@@ -26,7 +26,7 @@ const COPIED_BYTES_MAX: usize = 8 * 1024;
 
 #[derive(Debug)]
 pub(super) struct BackendConnection {
-    stream: TcpStream,
+    pub(super) stream: TcpStream,
     /// What has come in and was not taken yet.
     pub(super) incoming: BytesMut,
     outgoing: Outgoing,
@@ -97,7 +97,7 @@ impl BackendConnection {
     /// Lays the request down to be sent.
     pub(super) fn begin(
         &mut self,
-        method: &Method,
+        asked: Asked<'_>,
         target: &str,
         headers: &HeaderMap,
         body: OutboundBody,
@@ -106,7 +106,7 @@ impl BackendConnection {
         let out = &mut self.outgoing;
         out.short.clear();
         out.sent_of_short = 0;
-        head::write(&mut out.short, method, target, headers, length);
+        head::write(&mut out.short, asked, target, headers, length);
         out.framing = match length {
             Length::Exact(_) => Framing::Length,
             Length::Unknown => Framing::Chunks { line_is_open: false },
@@ -120,7 +120,7 @@ impl BackendConnection {
     pub(super) fn poll_head(
         &mut self,
         cx: &mut Context<'_>,
-        method: &Method,
+        asked: Asked<'_>,
         headers: &mut HeaderMap,
     ) -> Poll<Result<AnswerHead, Broken>> {
         if let Poll::Ready(Err(broken)) = self.poll_send(cx) {
@@ -135,7 +135,7 @@ impl BackendConnection {
                 Err(error) if is_answered => return Poll::Ready(Err(Broken::Answer(error))),
                 Err(_) => return Poll::Ready(Err(Broken::Unanswered)),
             }
-            if let Some(head) = head::take(&mut self.incoming, method, headers)? {
+            if let Some(head) = head::take(&mut self.incoming, asked, headers)? {
                 return Poll::Ready(Ok(head));
             }
         }

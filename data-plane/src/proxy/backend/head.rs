@@ -5,13 +5,24 @@
 use std::mem::MaybeUninit;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use memchr::memmem;
 
 /// Of an answer's head.
 const HEAD_BYTES_MAX: usize = 128 * 1024;
 const HEADERS_MAX: usize = 100;
+
+const SWITCHING: u16 = 101;
+const WEBSOCKET: &[u8] = b"websocket";
+
+/// What of a request says how its answer is to be read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked<'m> {
+    pub(super) method: &'m Method,
+    /// The backend may answer 101, and the connection is a tunnel from there on.
+    pub(super) upgrade: bool,
+}
 
 /// How long a request's body is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,19 +31,25 @@ pub(super) enum Length {
     Unknown,
 }
 
-/// Appends a request's head. The headers hold no framing; it is added here.
+/// Appends a request's head. The headers hold no framing; it is added here, and so is the wish for
+/// a WebSocket.
 pub(super) fn write(
     out: &mut Vec<u8>,
-    method: &Method,
+    asked: Asked<'_>,
     target: &str,
     headers: &HeaderMap,
     length: Length,
 ) {
+    let method = asked.method;
     for part in [method.as_str(), " ", target, " HTTP/1.1\r\n"] {
         out.extend_from_slice(part.as_bytes());
     }
     for (name, value) in headers {
         write_header(out, name.as_str(), value.as_bytes());
+    }
+    if asked.upgrade {
+        write_header(out, CONNECTION.as_str(), b"Upgrade");
+        write_header(out, UPGRADE.as_str(), WEBSOCKET);
     }
     match length {
         Length::Unknown => write_header(out, TRANSFER_ENCODING.as_str(), b"chunked"),
@@ -71,6 +88,8 @@ pub(super) enum Framing {
     Length(u64),
     Chunked,
     UntilClose,
+    /// What follows is no HTTP.
+    Tunnel,
 }
 
 /// The answer cannot be used, and neither can its connection any more.
@@ -82,7 +101,7 @@ pub(super) struct Malformed;
 /// are dropped. `headers` may hold anything: it is emptied, and its room is used again.
 pub(super) fn take(
     buffer: &mut BytesMut,
-    method: &Method,
+    asked: Asked<'_>,
     headers: &mut HeaderMap,
 ) -> Result<Option<AnswerHead>, Malformed> {
     loop {
@@ -106,12 +125,13 @@ pub(super) fn take(
             return Err(Malformed);
         };
         // A head that ended earlier for the parser than for us is read differently by someone.
-        if length != bytes.len() || code == 101 {
+        if length != bytes.len() || (code == SWITCHING && !asked.upgrade) {
             return Err(Malformed);
         }
-        if code >= 200 {
+        if code >= 200 || code == SWITCHING {
             let is_http_11 = version == 1;
-            return final_head(&bytes, code, is_http_11, parsed.headers, method, headers).map(Some);
+            let fields = &*parsed.headers;
+            return final_head(&bytes, code, is_http_11, fields, asked.method, headers).map(Some);
         }
     }
 }
@@ -134,10 +154,19 @@ fn final_head(
             headers.append(name, value);
         }
     }
+    let switches = facts.is_websocket && facts.named_by_connection.contains(&UPGRADE);
     for name in facts.named_by_connection {
         headers.remove(name);
     }
     let status = StatusCode::from_u16(code).map_err(|_| Malformed)?;
+    if code == SWITCHING {
+        // Anything less, and one side would speak HTTP where the other does no longer.
+        if !switches || !is_http_11 || facts.chunked || facts.length.is_some() {
+            return Err(Malformed);
+        }
+        let headers = std::mem::take(headers);
+        return Ok(AnswerHead { status, headers, framing: Framing::Tunnel, keeps_alive: false });
+    }
     let has_no_body = *method == Method::HEAD
         || status == StatusCode::NO_CONTENT
         || status == StatusCode::NOT_MODIFIED;
@@ -160,6 +189,7 @@ struct Facts {
     chunked: bool,
     closes: bool,
     named_by_connection: Vec<HeaderName>,
+    is_websocket: bool,
 }
 
 impl Facts {
@@ -185,7 +215,11 @@ impl Facts {
                 self.take_connection_list(value)?;
                 Ok(false)
             }
-            "keep-alive" | "proxy-connection" | "te" | "trailer" | "upgrade" => Ok(false),
+            "upgrade" => {
+                self.is_websocket = value.eq_ignore_ascii_case(WEBSOCKET);
+                Ok(false)
+            }
+            "keep-alive" | "proxy-connection" | "te" | "trailer" => Ok(false),
             _ => Ok(true),
         }
     }

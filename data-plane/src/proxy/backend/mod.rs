@@ -13,6 +13,7 @@ mod chunks;
 mod connection;
 mod head;
 mod pool;
+mod tunnel;
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -29,6 +30,7 @@ use super::body::OutboundBody;
 use crate::table::Place;
 pub(super) use answer::{Answer, BackendBody};
 use connection::{Broken, Check};
+use head::Asked;
 use pool::Lease;
 pub(super) use pool::Pool;
 
@@ -54,6 +56,7 @@ pub(super) async fn exchange(
     place: &Place,
     head: &mut Parts,
     mut body: OutboundBody,
+    upgrade: bool,
     patience: Duration,
     now: fn() -> Instant,
 ) -> Result<Answer, Failed> {
@@ -62,7 +65,7 @@ pub(super) async fn exchange(
     let check = if is_safe { Check::Known } else { Check::Looked };
     if let Some(lease) = target.take(check) {
         let again = if is_safe { body.again() } else { None };
-        match (once(lease, head, body).await, again) {
+        match (once(lease, head, body, upgrade).await, again) {
             (Err(Broken::Unanswered), Some(again)) => body = again,
             (done, _) => return done.map_err(Failed::from),
         }
@@ -72,7 +75,7 @@ pub(super) async fn exchange(
         return Err(Failed::Unreachable(body));
     };
     let again = if is_safe { body.again() } else { None };
-    match (once(target.lease(stream), head, body).await, again) {
+    match (once(target.lease(stream), head, body, upgrade).await, again) {
         (Ok(answer), _) => {
             target.answered();
             Ok(answer)
@@ -85,11 +88,17 @@ pub(super) async fn exchange(
     }
 }
 
-async fn once(mut lease: Lease, head: &mut Parts, body: OutboundBody) -> Result<Answer, Broken> {
+async fn once(
+    mut lease: Lease,
+    head: &mut Parts,
+    body: OutboundBody,
+    upgrade: bool,
+) -> Result<Answer, Broken> {
     let connection = &mut lease.connection;
     let target = head.uri.path_and_query().map_or("/", PathAndQuery::as_str);
-    connection.begin(&head.method, target, &head.headers, body);
-    let answer = poll_fn(|cx| connection.poll_head(cx, &head.method, &mut head.headers)).await;
+    let asked = Asked { method: &head.method, upgrade };
+    connection.begin(asked, target, &head.headers, body);
+    let answer = poll_fn(|cx| connection.poll_head(cx, asked, &mut head.headers)).await;
     match answer {
         Ok(answer) => Ok(Answer::new(answer, lease)),
         Err(broken) => {

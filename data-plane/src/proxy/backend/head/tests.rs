@@ -4,13 +4,17 @@ use http::header::HOST;
 
 use super::*;
 
+fn plain(method: &Method) -> Asked<'_> {
+    Asked { method, upgrade: false }
+}
+
 fn written(method: &Method, length: Length) -> String {
     let mut headers = HeaderMap::new();
     headers.insert(HOST, HeaderValue::from_static("b:1"));
     headers.append("x-a", HeaderValue::from_static("1"));
     headers.append("x-a", HeaderValue::from_static("2"));
     let mut out = Vec::new();
-    write(&mut out, method, "/a?b=c", &headers, length);
+    write(&mut out, plain(method), "/a?b=c", &headers, length);
     String::from_utf8(out).unwrap()
 }
 
@@ -30,7 +34,7 @@ fn a_request_says_how_long_its_body_is_where_that_is_not_clear() {
 }
 
 fn taken(method: &Method, text: &str) -> Result<Option<AnswerHead>, Malformed> {
-    take(&mut BytesMut::from(text), method, &mut HeaderMap::new())
+    take(&mut BytesMut::from(text), plain(method), &mut HeaderMap::new())
 }
 
 fn head(method: &Method, text: &str) -> AnswerHead {
@@ -130,10 +134,37 @@ fn what_is_not_complete_waits() {
     let mut headers = HeaderMap::new();
     for byte in text.bytes() {
         buffer.extend_from_slice(&[byte]);
-        if let Some(head) = take(&mut buffer, &Method::GET, &mut headers).unwrap() {
+        if let Some(head) = take(&mut buffer, plain(&Method::GET), &mut headers).unwrap() {
             assert_eq!((head.status, buffer.len()), (StatusCode::OK, 0));
             return;
         }
     }
     panic!("no head");
+}
+
+#[test]
+fn only_where_asked_and_as_a_whole_an_answer_opens_a_tunnel() {
+    let asked = Asked { method: &Method::GET, upgrade: true };
+    let taken = |asked, fields: &str| {
+        let text = format!("HTTP/1.1 101 Switching Protocols\r\n{fields}\r\nbytes");
+        let mut buffer = BytesMut::from(text.as_str());
+        take(&mut buffer, asked, &mut HeaderMap::new()).map(|head| (head.unwrap(), buffer))
+    };
+    let whole =
+        "Connection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\nSec-WebSocket-Accept: x\r\n";
+    let (head, left) = taken(asked, whole).unwrap();
+    assert_eq!((head.status, head.framing), (StatusCode::SWITCHING_PROTOCOLS, Framing::Tunnel));
+    assert_eq!((head.headers.len(), head.keeps_alive), (1, false));
+    assert_eq!(left, "bytes");
+    assert!(taken(plain(&Method::GET), whole).is_err(), "nobody asked");
+    for fields in [
+        "",
+        "Upgrade: websocket\r\n",
+        "Connection: Upgrade\r\n",
+        "Connection: Upgrade\r\nUpgrade: h2c\r\n",
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 1\r\n",
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nTransfer-Encoding: chunked\r\n",
+    ] {
+        assert!(taken(asked, fields).is_err(), "{fields}");
+    }
 }

@@ -1,0 +1,73 @@
+//! From a signed request to the head of its answer: the tries of one request, each to a place of
+//! the backend and signed for it. It owns what may be tried again and how often; it never routes,
+//! and never reads an answer's body.
+
+use countersign_shared::signing::{Payload, QueryMode, Target};
+use http::header::HOST;
+use http::request::Parts;
+use http_body::Body;
+
+use super::backend::{self, Answer, Failed};
+use super::body::{BODY_BROKE_OFF, OutboundBody};
+use super::refusal::Refusal;
+use super::worker::Worker;
+use crate::clock;
+use crate::table::{Place, Route, Signer};
+
+/// What an exchange is bound to, whichever place answers.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms<'t> {
+    pub(super) route: &'t Route,
+    pub(super) signer: Option<&'t Signer>,
+    pub(super) payload: Payload,
+    /// Whether the backend is asked for a WebSocket, and may answer 101.
+    pub(super) upgrade: bool,
+}
+
+/// Sends the request; to another place of the backend where one has no connection to offer, or no
+/// answer to a safe request, and tries are left.
+pub(super) async fn exchange(
+    worker: &Worker,
+    terms: Terms<'_>,
+    mut place: &Place,
+    mut head: Parts,
+    mut body: OutboundBody,
+) -> Result<Answer, Refusal> {
+    if terms.upgrade && !body.is_end_stream() {
+        // Nothing of the client's may reach the backend before it has agreed.
+        return Err(Refusal::bad_request("a request for an upgrade has no body"));
+    }
+    let (pool, route) = (&worker.pool, terms.route);
+    let mut tries_left = route.retries();
+    loop {
+        let (upgrade, patience) = (terms.upgrade, route.timeout);
+        let exchanged =
+            backend::exchange(pool, place, &mut head, body, upgrade, patience, clock::now);
+        let (again, refusal) = match exchanged.await {
+            Ok(answer) => return Ok(answer),
+            Err(Failed::Broken) => return Err(Refusal::BackendAnswerBroken),
+            Err(Failed::Request) => return Err(BODY_BROKE_OFF),
+            Err(Failed::Unanswered(again)) => (again, Refusal::BackendAnswerBroken),
+            Err(Failed::Unreachable(again)) => (again, Refusal::BackendUnreachable),
+        };
+        tries_left = tries_left.checked_sub(1).ok_or(refusal)?;
+        body = again;
+        place = pool.choose(route, worker.next_turn(), clock::now);
+        readdress(worker, place, terms, &mut head)?;
+    }
+}
+
+/// Another place of the backend has another Host, which is signed.
+fn readdress(
+    worker: &Worker,
+    place: &Place,
+    terms: Terms<'_>,
+    head: &mut Parts,
+) -> Result<(), Refusal> {
+    head.headers.insert(HOST, place.host.clone());
+    let Some(signer) = terms.signer else { return Ok(()) };
+    let target = Target::join(head.uri.path(), "", head.uri.query(), QueryMode::Raw);
+    let target = target.map_err(|_| Refusal::SigningFailed)?;
+    let headers = &mut head.headers;
+    worker.seal.sign(signer, &head.method, &target, terms.payload, clock::now(), headers)
+}
