@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use countersign_data_plane::Config;
-use countersign_data_plane::proxy::{Phase, Shared, bind, run_worker};
+use countersign_data_plane::proxy::{Doors, Phase, Shared, bind, run_worker};
 use countersign_data_plane::replica::Replica;
 use countersign_data_plane::table::TableBuilder;
 use countersign_data_plane::telemetry::Telemetry;
@@ -53,9 +53,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (_phase, phases) = watch::channel(Phase::Serving);
     let mut workers = Vec::new();
     for meters in telemetry.workers() {
-        let listener = bind(arguments.listen)?;
+        let doors = Doors { clear: bind(arguments.listen)?, encrypted: None };
         let (shared, meters, phases) = (Arc::clone(&shared), Arc::clone(meters), phases.clone());
-        workers.push(std::thread::spawn(move || run_worker(listener, shared, meters, phases)));
+        workers.push(std::thread::spawn(move || run_worker(doors, shared, meters, phases)));
     }
     println!("countersign={}=http://{}", std::process::id(), arguments.listen);
     for worker in workers {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::Uri;
 
 use crate::network::Network;
+use crate::proxy::CertificateFiles;
 
 /// How much one client may do, an IPv6 client being a /64; 0: as much as it likes.
 #[derive(Debug, Clone, Copy, Default)]
@@ -30,6 +31,8 @@ pub struct Config {
     pub environments: Vec<String>,
     /// Where requests come in; port 0 takes a free one.
     pub proxy_listen: SocketAddr,
+    /// Where they come in over TLS, with HTTP/2 or HTTP/1.1 as the client prefers; none: nowhere.
+    pub proxy_tls: Option<ProxyTls>,
     /// `/live`, `/ready` and `/metrics`; none: no status listener.
     pub status_listen: Option<SocketAddr>,
     /// One thread each; they share the port.
@@ -48,6 +51,14 @@ pub struct Config {
     pub drain_timeout: Duration,
 }
 
+/// A listener for TLS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProxyTls {
+    /// Port 0 takes a free one.
+    pub listen: SocketAddr,
+    pub files: CertificateFiles,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -55,6 +66,7 @@ impl Default for Config {
             node: "node".to_owned(),
             environments: vec!["RELEASE".to_owned()],
             proxy_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            proxy_tls: None,
             status_listen: None,
             workers: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             body_bytes_max: 12 * 1024 * 1024,

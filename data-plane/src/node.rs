@@ -14,11 +14,14 @@ use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use crate::clock;
-use crate::config::{Config, InvalidConfig};
-use crate::proxy::{self, Phase, Shared};
+use crate::config::{Config, InvalidConfig, ProxyTls};
+use crate::proxy::{self, Doors, InvalidCertificate, Phase, Shared, Tls};
 use crate::status::{self, Status};
 use crate::sync::{Identity, Sync};
 use crate::telemetry::Telemetry;
+
+/// How soon a changed certificate is used.
+const CERTIFICATE_LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Why a node did not start.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +32,8 @@ pub enum RunError {
         "{what} cannot listen on {address}: {source}; choose another address or end the process that has it"
     )]
     Listen { what: &'static str, address: SocketAddr, source: io::Error },
+    #[error(transparent)]
+    Certificate(#[from] InvalidCertificate),
     #[error("a thread could not be started: {0}")]
     Thread(io::Error),
     #[error("the system has no random source: {0}")]
@@ -39,6 +44,7 @@ pub enum RunError {
 #[derive(Debug)]
 pub struct Node {
     proxy_address: SocketAddr,
+    proxy_tls_address: Option<SocketAddr>,
     status_address: Option<SocketAddr>,
     applied: watch::Receiver<u64>,
     phase: watch::Sender<Phase>,
@@ -47,8 +53,8 @@ pub struct Node {
     sync: Thread,
     /// Dropping it ends the stream.
     stop_sync: oneshot::Sender<()>,
-    /// The status listener; dropping it ends it.
-    status: JoinSet<()>,
+    /// The status listener, and whoever looks after the certificate; dropping it ends them.
+    background: JoinSet<()>,
 }
 
 /// Runs a node until `shutdown`, then lets the requests that are under way finish.
@@ -65,10 +71,20 @@ pub async fn start(config: Config) -> Result<Node, RunError> {
     let listeners = proxy_listeners(config.proxy_listen, config.workers)?;
     let proxy_address = address_of(listeners.first(), config.proxy_listen);
     let shared = Arc::new(Shared::new(&config));
+    let mut encrypted = Vec::new();
+    let mut proxy_tls_address = None;
+    let mut background = JoinSet::new();
+    if let Some(ProxyTls { listen, files }) = config.proxy_tls {
+        let tls = Arc::new(Tls::load(files)?);
+        let listeners = proxy_listeners(listen, config.workers)?;
+        proxy_tls_address = Some(address_of(listeners.first(), listen));
+        encrypted.extend(listeners.into_iter().map(|listener| (listener, Arc::clone(&tls))));
+        background.spawn(renew(tls));
+    }
+    let mut encrypted = encrypted.into_iter();
     let telemetry = Arc::new(Telemetry::new(config.workers));
     let (phase, phases) = watch::channel(Phase::Serving);
 
-    let mut status = JoinSet::new();
     let mut status_address = None;
     if let Some(address) = config.status_listen {
         let failed = |source| RunError::Listen { what: "the status listener", address, source };
@@ -79,7 +95,7 @@ pub async fn start(config: Config) -> Result<Node, RunError> {
             telemetry: Arc::clone(&telemetry),
             phase: phases.clone(),
         };
-        status.spawn(async move {
+        background.spawn(async move {
             if let Err(error) = status::serve(listener, told).await {
                 warn!(%error, "the status listener ended");
             }
@@ -89,8 +105,9 @@ pub async fn start(config: Config) -> Result<Node, RunError> {
     let mut workers = Vec::with_capacity(listeners.len());
     for (at, (listener, meters)) in listeners.into_iter().zip(telemetry.workers()).enumerate() {
         let (shared, meters, phases) = (Arc::clone(&shared), Arc::clone(meters), phases.clone());
+        let doors = Doors { clear: listener, encrypted: encrypted.next() };
         workers.push(Thread::spawn(format!("proxy-{at}"), move || {
-            proxy::run_worker(listener, shared, meters, phases)
+            proxy::run_worker(doors, shared, meters, phases)
         })?);
     }
 
@@ -113,10 +130,11 @@ pub async fn start(config: Config) -> Result<Node, RunError> {
         });
         Ok(())
     })?;
-    info!(%proxy_address, "the node listens");
+    info!(%proxy_address, ?proxy_tls_address, "the node listens");
     let drain_timeout = config.drain_timeout;
     Ok(Node {
         proxy_address,
+        proxy_tls_address,
         status_address,
         applied,
         phase,
@@ -124,13 +142,17 @@ pub async fn start(config: Config) -> Result<Node, RunError> {
         workers,
         sync,
         stop_sync,
-        status,
+        background,
     })
 }
 
 impl Node {
     pub fn proxy_address(&self) -> SocketAddr {
         self.proxy_address
+    }
+
+    pub fn proxy_tls_address(&self) -> Option<SocketAddr> {
+        self.proxy_tls_address
     }
 
     pub fn status_address(&self) -> Option<SocketAddr> {
@@ -159,8 +181,21 @@ impl Node {
         finished(&mut self.workers).await;
         drop(self.stop_sync);
         finished(std::slice::from_mut(&mut self.sync)).await;
-        self.status.shutdown().await;
+        self.background.shutdown().await;
         info!("the node has stopped");
+    }
+}
+
+/// Takes a certificate anew whenever its files have changed.
+async fn renew(tls: Arc<Tls>) {
+    let mut changed_at = tls.changed_at();
+    loop {
+        tokio::time::sleep(CERTIFICATE_LOOK_INTERVAL).await;
+        let changed = tls.changed_at();
+        if changed != changed_at {
+            changed_at = changed;
+            tls.reload();
+        }
     }
 }
 

@@ -76,7 +76,16 @@ fn each_library_is_named_in_its_room_only() {
             "getrandom::",
             vec!["control-plane/src/clock.rs", "data-plane/src/clock.rs", "cli/src/clock.rs"],
         ),
-        ("aws_lc_rs", vec!["control-plane/src/keystore/", "control-plane/src/log/checkpoint.rs"]),
+        (
+            "aws_lc_rs",
+            vec![
+                "control-plane/src/keystore/",
+                "control-plane/src/log/checkpoint.rs",
+                "data-plane/src/proxy/tls.rs",
+                "data-plane/src/proxy/backend/tls.rs",
+            ],
+        ),
+        ("rustls::", vec!["data-plane/src/proxy/", "control-plane/src/api/trust.rs"]),
     ];
     for source in sources("src") {
         for (name, rooms) in &rooms {

@@ -1,10 +1,11 @@
 //! `countersign data-plane`
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use countersign_data_plane::{ClientLimits, Config, Network};
+use countersign_data_plane::{CertificateFiles, ClientLimits, Config, Network, ProxyTls};
 
 use crate::args::Globals;
 use crate::failure::Failure;
@@ -23,7 +24,9 @@ const HOST_CHARACTERS_MAX: usize = 100;
 Examples:
   countersign data-plane --control-plane http://10.0.0.1:7400
   countersign data-plane --control-plane http://10.0.0.1:7400 --environment RELEASE \\
-      --environment STAGING --proxy-listen 0.0.0.0:8080 --workers 4")]
+      --environment STAGING --proxy-listen 0.0.0.0:8080 --workers 4
+  countersign data-plane --proxy-tls-listen 0.0.0.0:8443 --proxy-tls-cert tls.crt \\
+      --proxy-tls-key tls.key")]
 pub(crate) struct DataPlaneArgs {
     /// An environment to serve, by name or id; repeat for several. The first one is that of
     /// requests without `X-Stage`
@@ -35,6 +38,27 @@ pub(crate) struct DataPlaneArgs {
     #[arg(long, value_name = "ADDRESS", env = "COUNTERSIGN_PROXY_LISTEN", hide_env_values = true)]
     #[arg(default_value = "127.0.0.1:8080")]
     proxy_listen: SocketAddr,
+
+    /// Where requests come in over TLS, with HTTP/2 or HTTP/1.1 as the client prefers
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "COUNTERSIGN_PROXY_TLS_LISTEN",
+        hide_env_values = true
+    )]
+    #[arg(requires_all = ["proxy_tls_cert", "proxy_tls_key"])]
+    proxy_tls_listen: Option<SocketAddr>,
+
+    /// The certificate for it in PEM, then those that lead to its authority. Read again when the file
+    /// changes
+    #[arg(long, value_name = "FILE", env = "COUNTERSIGN_PROXY_TLS_CERT", hide_env_values = true)]
+    #[arg(requires = "proxy_tls_listen")]
+    proxy_tls_cert: Option<PathBuf>,
+
+    /// The certificate's private key in PEM
+    #[arg(long, value_name = "FILE", env = "COUNTERSIGN_PROXY_TLS_KEY", hide_env_values = true)]
+    #[arg(requires = "proxy_tls_listen")]
+    proxy_tls_key: Option<PathBuf>,
 
     /// Where /live, /ready and /metrics are served
     #[arg(long, value_name = "ADDRESS", env = "COUNTERSIGN_STATUS_LISTEN", hide_env_values = true)]
@@ -101,11 +125,18 @@ pub(super) async fn run(args: DataPlaneArgs, globals: &Globals) -> Result<(), Fa
     args.log.begin("info")?;
     let mut signals = StopSignals::catch()?;
     let defaults = Config::default();
+    let proxy_tls = match (args.proxy_tls_listen, args.proxy_tls_cert, args.proxy_tls_key) {
+        (Some(listen), Some(certificate), Some(key)) => {
+            Some(ProxyTls { listen, files: CertificateFiles { certificate, key } })
+        }
+        _ => None,
+    };
     let config = Config {
         control_plane: globals.control_plane.clone(),
         node: args.node.unwrap_or_else(|| node_name(args.proxy_listen)),
         environments: args.environment,
         proxy_listen: args.proxy_listen,
+        proxy_tls,
         status_listen: Some(args.status_listen),
         workers: args.workers.unwrap_or(defaults.workers),
         body_bytes_max: args.body_bytes_max,

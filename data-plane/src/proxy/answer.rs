@@ -12,10 +12,11 @@ use http::Response;
 use http_body::{Body, Frame, SizeHint};
 
 use super::backend::{Answer, BackendBody};
-use super::connection::Connection;
+use super::client::Client;
 use crate::clock;
 
 /// What is sent to the client.
+#[derive(Debug)]
 pub(super) enum AnswerBody {
     Whole(Option<Bytes>),
     Stream(Streamed),
@@ -25,12 +26,18 @@ pub(super) enum AnswerBody {
 /// for the next head.
 pub(super) struct Streamed {
     body: BackendBody,
-    connection: Rc<Connection>,
+    client: Rc<Client>,
+}
+
+impl std::fmt::Debug for Streamed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Streamed").field(&self.body).finish()
+    }
 }
 
 impl Drop for Streamed {
     fn drop(&mut self) {
-        self.connection.expect_head(clock::now());
+        self.client.expect_head(clock::now());
     }
 }
 
@@ -41,18 +48,14 @@ impl AnswerBody {
 }
 
 /// Makes the client's response of the backend's answer.
-pub(super) fn pass_on(
-    connection: &Rc<Connection>,
-    answer: Answer,
-    now: Instant,
-) -> Response<AnswerBody> {
+pub(super) fn pass_on(client: &Rc<Client>, answer: Answer, now: Instant) -> Response<AnswerBody> {
     let Answer { status, headers, mut body } = answer;
     let body = match body.take_whole(now) {
         Some(whole) => {
-            connection.expect_head(now);
+            client.expect_head(now);
             AnswerBody::whole(whole)
         }
-        None => AnswerBody::Stream(Streamed { body, connection: Rc::clone(connection) }),
+        None => AnswerBody::Stream(Streamed { body, client: Rc::clone(client) }),
     };
     let mut response = Response::new(body);
     *response.status_mut() = status;

@@ -13,11 +13,11 @@ use countersign_shared::api::BodyPolicy;
 use countersign_shared::signing::Payload;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use sha2::{Digest, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
+use super::http1::WireBody;
 use super::refusal::Refusal;
 
 /// How long a request waits for room in memory before it is refused.
@@ -27,6 +27,8 @@ const BODY_SILENCE_MAX: Duration = Duration::from_secs(30);
 
 pub(super) const BODY_BROKE_OFF: Refusal =
     Refusal::BadFraming("the body broke off or is malformed");
+
+const TOO_SLOW: Refusal = Refusal::RequestTimeout("the body came too slowly");
 
 /// How much of bodies is held in memory.
 #[derive(Debug, Clone)]
@@ -52,6 +54,54 @@ impl Limits {
     }
 }
 
+/// What comes from the client.
+#[derive(Debug)]
+pub(super) enum InboundBody {
+    Empty,
+    Http1(WireBody),
+    Http2(hyper::body::Incoming),
+}
+
+/// The client's body broke off, or its framing is malformed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the request's body broke off or is malformed")]
+pub(super) struct BodyBroken;
+
+impl Body for InboundBody {
+    type Data = Bytes;
+    type Error = BodyBroken;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyBroken>>> {
+        match &mut *self {
+            Self::Empty => Poll::Ready(None),
+            Self::Http1(body) => Pin::new(body).poll_frame(cx),
+            Self::Http2(body) => {
+                let frame = std::task::ready!(Pin::new(body).poll_frame(cx));
+                Poll::Ready(frame.map(|frame| frame.map_err(|_| BodyBroken)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Http1(body) => body.is_end_stream(),
+            Self::Http2(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Empty => SizeHint::with_exact(0),
+            Self::Http1(body) => body.size_hint(),
+            Self::Http2(body) => body.size_hint(),
+        }
+    }
+}
+
 /// What is sent to the backend.
 #[derive(Debug)]
 pub(super) enum OutboundBody {
@@ -60,7 +110,7 @@ pub(super) enum OutboundBody {
     /// What was read of it before it turned out to be too large to sign, then the rest.
     Stream {
         begun: Held,
-        rest: Incoming,
+        rest: InboundBody,
     },
 }
 
@@ -75,7 +125,7 @@ pub(super) struct Held {
 
 impl OutboundBody {
     /// A body that is not looked at.
-    pub(super) fn stream(body: Incoming) -> Self {
+    pub(super) fn stream(body: InboundBody) -> Self {
         if body.is_end_stream() {
             Self::Empty
         } else {
@@ -95,13 +145,13 @@ impl OutboundBody {
 
 /// Whether `read` has anything to do: a body that is not there is signed as empty, unless the
 /// policy is to sign none.
-pub(super) fn is_to_be_read(body: &Incoming, policy: BodyPolicy) -> bool {
+pub(super) fn is_to_be_read(body: &InboundBody, policy: BodyPolicy) -> bool {
     !body.is_end_stream() || policy == BodyPolicy::Unsigned
 }
 
 /// Reads the body as its policy says, and says what of it goes into the signature.
 pub(super) async fn read(
-    body: Incoming,
+    body: InboundBody,
     policy: BodyPolicy,
     limits: &Limits,
 ) -> Result<(Payload, OutboundBody), Refusal> {
@@ -117,7 +167,7 @@ pub(super) async fn read(
 }
 
 async fn hold(
-    mut body: Incoming,
+    mut body: InboundBody,
     policy: BodyPolicy,
     limits: &Limits,
 ) -> Result<(Payload, OutboundBody), Refusal> {
@@ -126,8 +176,7 @@ async fn hold(
     let mut room: Option<OwnedSemaphorePermit> = None;
     let mut hash = Sha256::new();
     loop {
-        let frame =
-            timeout(BODY_SILENCE_MAX, body.frame()).await.map_err(|_| Refusal::RequestTimeout)?;
+        let frame = timeout(BODY_SILENCE_MAX, body.frame()).await.map_err(|_| TOO_SLOW)?;
         let Some(frame) = frame else { break };
         let frame = frame.map_err(|_| BODY_BROKE_OFF)?;
         // Trailers are dropped.
@@ -172,12 +221,12 @@ impl Held {
 
 impl Body for OutboundBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BodyBroken;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyBroken>>> {
         match &mut *self {
             Self::Empty => Poll::Ready(None),
             Self::Held(held) => Poll::Ready(held.pop().map(|chunk| Ok(Frame::data(chunk)))),

@@ -1,89 +1,115 @@
-//! A client's connection: requests come in one after another, and it ends when the client, a
-//! silence or the node's end says so.
+//! A client's connection from when it is accepted until it is known what it speaks: the handshake of
+//! TLS, and a look at the first bytes. It reads no request.
 
-use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use bytes::BytesMut;
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tracing::debug;
 
-use super::alarm::Alarm;
-use super::framing::Framing;
-use super::io::ClientSocket;
+use super::client::Client;
 use super::peer::Peer;
+use super::stream::ClientStream;
+use super::tls::Tls;
 use super::worker::Worker;
+use super::{http1, http2};
 use crate::clock;
 
-/// How long a client may take for a head, and how long a connection may idle between two.
-const HEAD_TIME_MAX: Duration = Duration::from_mins(1);
-/// More than a head may have, so that the refusal can say why.
-const READ_BUFFER_BYTES_MAX: usize = 192 * 1024;
+const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
+/// What a client begins with that knows beforehand that HTTP/2 is spoken (RFC 9113).
+const HTTP_2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// Room that is made for the first read.
+const FIRST_READ_BYTES: usize = 4 * 1024;
 
-/// What the requests of one connection share.
-pub(super) struct Connection {
-    pub(super) worker: Rc<Worker>,
-    pub(super) peer: Peer,
-    /// Rings when the client takes too long for a head, or the backend for an answer.
-    pub(super) alarm: Alarm,
-    /// What a second reader makes of the client's bytes.
-    pub(super) framing: Rc<RefCell<Framing>>,
-}
-
-impl Connection {
-    /// The next thing to wait for is a head.
-    pub(super) fn expect_head(&self, now: Instant) {
-        self.alarm.set(now + HEAD_TIME_MAX);
-    }
-}
-
-/// Serves a connection to its end.
-pub(super) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: Peer) {
-    if let Err(error) = stream.set_nodelay(true) {
+/// Serves a connection to its end. `tls`: how it is encrypted, unless it is in clear.
+pub(super) async fn serve(
+    worker: Rc<Worker>,
+    socket: TcpStream,
+    peer: Peer,
+    tls: Option<Arc<Tls>>,
+) {
+    if let Err(error) = socket.set_nodelay(true) {
         debug!(%error, "a client was gone before its first request");
         return;
     }
-    let alarm = Alarm::new(clock::now() + HEAD_TIME_MAX);
-    let framing = Rc::new(RefCell::new(Framing::new()));
-    let socket = ClientSocket::new(stream, Rc::clone(&framing));
-    let shared = Rc::new(Connection { worker, peer, alarm, framing });
-    let service = service_fn(|request| {
-        let shared = Rc::clone(&shared);
-        async move { Ok::<_, std::convert::Infallible>(super::handle(&shared, request).await) }
-    });
-    let connection = http1::Builder::new()
-        .header_read_timeout(None)
-        .max_buf_size(READ_BUFFER_BYTES_MAX)
-        .serve_connection(TokioIo::new(socket), service);
-    let mut connection = pin!(connection);
-    let mut drain = pin!(shared.worker.drain.notified());
-    // From here on the task is woken when the node drains; whether it does is looked up.
+    let client = Client::new(worker, Rc::new(peer), clock::now());
+    match tls {
+        None => {
+            let mut stream = ClientStream::Plain(socket);
+            let mut begun = BytesMut::new();
+            match speaks(&client, &mut stream, &mut begun).await {
+                Some(Speaks::Http1) => http1::serve(client, stream, begun).await,
+                Some(Speaks::Http2) => http2::serve(client, stream, begun).await,
+                None => debug!("a connection ended before it was known what it speaks"),
+            }
+        }
+        Some(tls) => match tls.accept(socket, HANDSHAKE_TIME_MAX).await {
+            Ok((stream, is_http_2)) => {
+                let stream = ClientStream::Tls(Box::new(stream));
+                if is_http_2 {
+                    http2::serve(client, stream, BytesMut::new()).await;
+                } else {
+                    http1::serve(client, stream, BytesMut::new()).await;
+                }
+            }
+            Err(error) => debug!(%error, "a handshake failed"),
+        },
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Speaks {
+    Http1,
+    Http2,
+}
+
+/// Reads until that is beyond doubt; nothing where the connection ends before, or the node drains.
+async fn speaks(
+    client: &Client,
+    stream: &mut ClientStream,
+    begun: &mut BytesMut,
+) -> Option<Speaks> {
+    let mut drain = pin!(client.worker.drain.notified());
     drain.as_mut().enable();
-    let mut is_watching = false;
     let mut is_told = false;
-    let served = poll_fn(|cx| {
-        if !is_watching {
-            is_watching = true;
-            is_told = drain.as_mut().poll(cx).is_ready();
+    poll_fn(|cx| {
+        if let Poll::Ready(speaks) = poll_speaks(cx, stream, begun) {
+            return Poll::Ready(speaks);
         }
-        if !is_told && shared.worker.is_draining() {
-            is_told = true;
-            connection.as_mut().graceful_shutdown();
+        is_told = is_told || drain.as_mut().poll(cx).is_ready();
+        if client.worker.is_draining() {
+            return Poll::Ready(None);
         }
-        match connection.as_mut().poll(cx) {
-            Poll::Ready(served) => Poll::Ready(Some(served)),
-            Poll::Pending => shared.alarm.poll_rung(cx, clock::now).map(|()| None),
+        client.alarm.poll_rung(cx, clock::now).map(|()| None)
+    })
+    .await
+}
+
+fn poll_speaks(
+    cx: &mut Context<'_>,
+    stream: &mut ClientStream,
+    begun: &mut BytesMut,
+) -> Poll<Option<Speaks>> {
+    loop {
+        let compared = begun.len().min(HTTP_2_PREFACE.len());
+        if begun.get(..compared) != HTTP_2_PREFACE.get(..compared) {
+            return Poll::Ready(Some(Speaks::Http1));
         }
-    });
-    match served.await {
-        Some(Ok(())) => {}
-        Some(Err(error)) => debug!(%error, "a connection ended early"),
-        None => debug!("a connection was idle for too long"),
+        if compared == HTTP_2_PREFACE.len() {
+            return Poll::Ready(Some(Speaks::Http2));
+        }
+        if ready!(stream.poll_readable(cx)).is_err() {
+            return Poll::Ready(None);
+        }
+        begun.reserve(FIRST_READ_BYTES);
+        if !ready!(pin!(stream.read_buf(begun)).poll(cx)).is_ok_and(|bytes| bytes > 0) {
+            return Poll::Ready(None);
+        }
     }
 }

@@ -2,9 +2,8 @@
 //! refuses what two readers could read differently, and lists the headers that may not go on.
 //! It changes nothing.
 
-use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Method, Version};
+use http::{HeaderName, HeaderValue, Method};
 
 use super::headers::X_REQUEST_ID;
 use super::refusal::Refusal;
@@ -42,14 +41,10 @@ impl Doomed {
     }
 }
 
-/// Checks the head and fills the list of headers that may not go on. Whatever else is wrong with
-/// a head, doubt about its framing weighs more: nothing behind it may be read.
+/// Checks the head and fills the list of headers that may not go on. Where it ends, and where its
+/// body does, is beyond doubt by now.
 pub(super) fn admit<'h>(head: &'h Parts, doomed: &mut Doomed) -> Result<Admitted<'h>, Refusal> {
     doomed.clear();
-    check_all(head, doomed).map_err(|refusal| check_framing_alone(head).err().unwrap_or(refusal))
-}
-
-fn check_all<'h>(head: &'h Parts, doomed: &mut Doomed) -> Result<Admitted<'h>, Refusal> {
     check_request_line(head)?;
     let mut seen = Seen::default();
     let mut bytes_all = 0;
@@ -63,14 +58,6 @@ fn check_all<'h>(head: &'h Parts, doomed: &mut Doomed) -> Result<Admitted<'h>, R
             Kind::Plain => {}
             Kind::Host => once(&mut seen.host, value, "two Host headers")?,
             Kind::Stage => once(&mut seen.stage, value, "two X-Stage headers")?,
-            Kind::TransferEncoding => {
-                once(&mut seen.transfer_encoding, value, "two Transfer-Encoding headers")?;
-                doomed.always.push(name.clone());
-            }
-            Kind::ContentLength => {
-                seen.content_length = true;
-                doomed.always.push(name.clone());
-            }
             Kind::Expect => {
                 if !value.as_bytes().eq_ignore_ascii_case(b"100-continue") {
                     return Err(Refusal::ExpectationFailed);
@@ -89,7 +76,6 @@ fn check_all<'h>(head: &'h Parts, doomed: &mut Doomed) -> Result<Admitted<'h>, R
     if bytes_all > HEADERS_BYTES_MAX {
         return Err(Refusal::HeadersTooLarge);
     }
-    check_framing(head, &seen)?;
     let host = check_host(head, seen.host)?;
     let stage = match seen.stage {
         None => None,
@@ -102,8 +88,6 @@ fn check_all<'h>(head: &'h Parts, doomed: &mut Doomed) -> Result<Admitted<'h>, R
 struct Seen<'h> {
     host: Option<&'h HeaderValue>,
     stage: Option<&'h HeaderValue>,
-    transfer_encoding: Option<&'h HeaderValue>,
-    content_length: bool,
 }
 
 fn once<'h>(
@@ -123,11 +107,9 @@ enum Kind {
     Plain,
     Host,
     Stage,
-    TransferEncoding,
-    ContentLength,
     Expect,
     Connection,
-    /// Hop-by-hop, or something that only the last proxy before the backend may say.
+    /// Framing, which is made anew; hop-by-hop; or what only the last proxy before the backend may say.
     NeverGoesOn,
     /// What proxies say of their clients.
     Forwarded,
@@ -139,12 +121,12 @@ impl Kind {
         match name {
             "host" => Self::Host,
             "x-stage" => Self::Stage,
-            "transfer-encoding" => Self::TransferEncoding,
-            "content-length" => Self::ContentLength,
             "expect" => Self::Expect,
             "connection" => Self::Connection,
             "authorization" => Self::Signature,
-            "keep-alive"
+            "content-length"
+            | "transfer-encoding"
+            | "keep-alive"
             | "proxy-authenticate"
             | "proxy-authorization"
             | "proxy-connection"
@@ -185,38 +167,8 @@ fn check_request_line(head: &Parts) -> Result<(), Refusal> {
     if length > URI_BYTES_MAX {
         return Err(Refusal::UriTooLong);
     }
-    if !head.uri.path().starts_with('/') && head.uri.scheme().is_none() {
+    if !head.uri.path().starts_with('/') {
         return Err(Refusal::bad_request("the request target does not begin with `/`"));
-    }
-    Ok(())
-}
-
-/// For a head that is refused already, perhaps before its framing was looked at.
-fn check_framing_alone(head: &Parts) -> Result<(), Refusal> {
-    let mut seen = Seen::default();
-    for value in head.headers.get_all(TRANSFER_ENCODING) {
-        once(&mut seen.transfer_encoding, value, "two Transfer-Encoding headers")?;
-    }
-    seen.content_length = head.headers.contains_key(CONTENT_LENGTH);
-    check_framing(head, &seen)
-}
-
-/// hyper has already refused most of this, and `framing` what hyper hides; whatever reaches us in
-/// doubt is refused and the connection closed.
-fn check_framing(head: &Parts, seen: &Seen<'_>) -> Result<(), Refusal> {
-    let has_body = matches!(head.method, Method::POST | Method::PUT | Method::PATCH);
-    if head.version == Version::HTTP_10 && has_body && !seen.content_length {
-        return Err(Refusal::BadFraming("a body in HTTP/1.0 without Content-Length"));
-    }
-    let Some(encoding) = seen.transfer_encoding else { return Ok(()) };
-    if head.version != Version::HTTP_11 {
-        return Err(Refusal::BadFraming("Transfer-Encoding in HTTP/1.0"));
-    }
-    if seen.content_length {
-        return Err(Refusal::BadFraming("Content-Length together with Transfer-Encoding"));
-    }
-    if !encoding.as_bytes().eq_ignore_ascii_case(b"chunked") {
-        return Err(Refusal::BadFraming("the only Transfer-Encoding that is known is chunked"));
     }
     Ok(())
 }

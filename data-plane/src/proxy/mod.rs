@@ -6,17 +6,21 @@ mod alarm;
 mod answer;
 mod backend;
 mod body;
+mod chunks;
+mod client;
 mod clients;
 mod connection;
 mod edge;
 mod exchange;
-mod framing;
 mod headers;
-mod io;
+mod http1;
+mod http2;
 mod peer;
 mod refusal;
 mod request_id;
 mod seal;
+mod stream;
+mod tls;
 mod worker;
 
 use std::future::{Future, poll_fn};
@@ -29,38 +33,38 @@ use countersign_shared::api;
 use countersign_shared::signing::{Payload, Target, clean_path};
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Method, Request, Response, Uri};
-use hyper::body::Incoming;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
 
 use crate::clock;
 use crate::table::{Asked, Route, Signer, Signing};
 use crate::telemetry::RouteClass;
 use alarm::Alarm;
 use answer::AnswerBody;
-use body::OutboundBody;
-use connection::Connection;
+use body::{InboundBody, OutboundBody};
+use client::Client;
 use edge::Doomed;
 use exchange::Terms;
 use peer::Peer;
 use refusal::Refusal;
-pub use worker::{Phase, Shared, bind, run_worker};
+pub use tls::{CertificateFiles, InvalidCertificate, Tls};
+pub use worker::{Doors, Phase, Shared, bind, run_worker};
 use worker::{TableInForce, Worker};
 
 /// Answers one request: the backend's answer, or a refusal in its place.
-async fn handle(connection: &Rc<Connection>, request: Request<Incoming>) -> Response<AnswerBody> {
-    connection.alarm.silence();
-    let worker = &connection.worker;
+async fn handle(client: &Rc<Client>, request: Request<InboundBody>) -> Response<AnswerBody> {
+    client.alarm.silence();
+    let worker = &client.worker;
     let (head, body) = request.into_parts();
     let request_id = worker.request_ids.of(&head.headers);
-    let client = || connection.peer.client(&head.headers, worker.trusted());
-    let entry = worker.access_log.note(&head, client, clock::now);
+    let who = || client.peer.client(&head.headers, worker.trusted());
+    let entry = worker.access_log.note(&head, who, clock::now);
     let mut class = RouteClass::None;
     let mut code = "";
-    let answer = forward(connection, &request_id, head, body, &mut class).await;
+    let answer = forward(client, &request_id, head, body, &mut class).await;
     let mut response = answer.unwrap_or_else(|refusal| {
         code = refusal.code();
         tracing::debug!(code, ?request_id, "refused");
-        connection.expect_head(clock::now());
+        client.expect_head(clock::now());
         refusal.into_response(&request_id)
     });
     worker.meters.answered(class, response.status());
@@ -72,25 +76,34 @@ async fn handle(connection: &Rc<Connection>, request: Request<Incoming>) -> Resp
     response
 }
 
+/// The answer to what could not be read as a request.
+fn refuse(client: &Client, refusal: Refusal) -> Response<AnswerBody> {
+    let worker = &client.worker;
+    let request_id = worker.request_ids.of(&HeaderMap::new());
+    tracing::debug!(code = refusal.code(), ?request_id, "refused");
+    let mut response = refusal.into_response(&request_id);
+    worker.meters.answered(RouteClass::None, response.status());
+    response.headers_mut().insert(headers::X_REQUEST_ID, request_id);
+    client.expect_head(clock::now());
+    response
+}
+
 /// Routes, strips, signs and sends; passes the answer on.
 async fn forward(
-    connection: &Rc<Connection>,
+    client: &Rc<Client>,
     request_id: &HeaderValue,
     mut head: Parts,
-    body: Incoming,
+    body: InboundBody,
     class: &mut RouteClass,
 ) -> Result<Response<AnswerBody>, Refusal> {
-    if let Some(doubt) = connection.framing.borrow_mut().next_request() {
-        return Err(Refusal::BadFraming(doubt));
-    }
-    let worker = &connection.worker;
-    worker.admit(&connection.peer, &head.headers)?;
+    let worker = &client.worker;
+    worker.admit(&client.peer, &head.headers)?;
     let table = worker.table();
-    let plan = plan(worker, &connection.peer, table.as_deref(), &mut head)?;
+    let plan = plan(worker, &client.peer, table.as_deref(), &mut head)?;
     *class = plan.class();
     let place = worker.pool.choose(plan.route, worker.next_turn(), clock::now);
     let host = place.host.clone();
-    headers::set_forwarded(&mut head.headers, &connection.peer, request_id, host);
+    headers::set_forwarded(&mut head.headers, &client.peer, request_id, host);
     let (payload, body) = match plan.signer {
         Some(Signer::Hmac(_)) if body::is_to_be_read(&body, plan.route.body_policy()) => {
             Box::pin(body::read(body, plan.route.body_policy(), worker.limits())).await?
@@ -104,14 +117,14 @@ async fn forward(
         worker.meters.signed(*class);
     }
     set_target(&mut head, plan.target)?;
-    connection.alarm.set(began + plan.route.timeout);
+    client.alarm.set(began + plan.route.timeout);
     let terms = Terms { route: plan.route, signer: plan.signer, payload, upgrade: false };
     let exchange = exchange::exchange(worker, terms, place, head, body);
-    let answer = in_time(&connection.alarm, exchange).await?;
-    connection.alarm.silence();
+    let answer = in_time(&client.alarm, exchange).await?;
+    client.alarm.silence();
     let ended = clock::now();
     worker.meters.backend_answered(ended.saturating_duration_since(began));
-    Ok(answer::pass_on(connection, answer, ended))
+    Ok(answer::pass_on(client, answer, ended))
 }
 
 /// The outcome of an exchange, or a timeout when the alarm rings first.

@@ -18,7 +18,8 @@ pub(crate) enum Refusal {
     BadFraming(&'static str),
     ApiNotFound,
     MethodNotAllowed,
-    RequestTimeout,
+    /// The client was too slow with this.
+    RequestTimeout(&'static str),
     BodyTooLarge {
         bytes_max: usize,
     },
@@ -52,7 +53,7 @@ impl Refusal {
             self,
             Self::BadFraming(_)
                 | Self::BodyTooLarge { .. }
-                | Self::RequestTimeout
+                | Self::RequestTimeout(_)
                 | Self::MethodNotAllowed
         )
     }
@@ -80,8 +81,8 @@ impl Refusal {
                 "METHOD_NOT_ALLOWED",
                 "CONNECT and TRACE are not proxied",
             ),
-            Self::RequestTimeout => {
-                (StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", "the body came too slowly")
+            Self::RequestTimeout(message) => {
+                (StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", *message)
             }
             Self::UriTooLong => {
                 (StatusCode::URI_TOO_LONG, "URI_TOO_LONG", "a URI has at most 32768 bytes")

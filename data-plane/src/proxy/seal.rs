@@ -1,8 +1,8 @@
 //! Puts the signature on a request that is ready to be sent: the last thing that happens to it.
 //! It never decides whether to sign, and forwards nothing.
 
-use std::cell::{Cell, RefCell};
-use std::time::{Duration, Instant};
+use std::cell::{Cell, RefCell, RefMut};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use countersign_shared::signing::{
     HmacSigner, Payload, SdkDate, SignRequest, Target, UNSIGNED_PAYLOAD,
@@ -29,6 +29,7 @@ pub(super) struct Seal {
 struct WrittenDate {
     date: SdkDate,
     value: HeaderValue,
+    http_date: HeaderValue,
     /// When the next second begins.
     good_until: Instant,
 }
@@ -39,6 +40,20 @@ impl Seal {
             date: RefCell::new(WrittenDate::now(clock::now())),
             buffer: Cell::new(Vec::with_capacity(CANONICAL_BYTES_USUAL)),
         }
+    }
+
+    /// The time as HTTP's `Date` says it.
+    pub(super) fn http_date(&self, now: Instant) -> HeaderValue {
+        self.written(now).http_date.clone()
+    }
+
+    /// The date of this second.
+    fn written(&self, now: Instant) -> RefMut<'_, WrittenDate> {
+        let mut written = self.date.borrow_mut();
+        if now >= written.good_until {
+            *written = WrittenDate::now(now);
+        }
+        written
     }
 
     /// Sets `Authorization` and what belongs to it. The Host must stand in the headers already.
@@ -69,10 +84,7 @@ impl Seal {
         now: Instant,
         headers: &mut HeaderMap,
     ) -> Result<(), Refusal> {
-        let mut written = self.date.borrow_mut();
-        if now >= written.good_until {
-            *written = WrittenDate::now(now);
-        }
+        let written = self.written(now);
         let host = headers.get(HOST).and_then(|host| host.to_str().ok());
         let host = host.ok_or(Refusal::SigningFailed)?;
         let request =
@@ -97,7 +109,10 @@ impl WrittenDate {
         let date = SdkDate::from_unix_seconds(i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
         let value = HeaderValue::from_bytes(date.as_bytes());
         let value = value.unwrap_or_else(|_| HeaderValue::from_static(""));
+        let http_date = httpdate::fmt_http_date(UNIX_EPOCH + since);
+        let http_date = HeaderValue::try_from(http_date);
+        let http_date = http_date.unwrap_or_else(|_| HeaderValue::from_static(""));
         let rest_of_second = Duration::from_nanos((NANOS_PER_SECOND - since.subsec_nanos()).into());
-        Self { date, value, good_until: now + rest_of_second }
+        Self { date, value, http_date, good_until: now + rest_of_second }
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use http::HeaderMap;
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::LocalOptions;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
@@ -24,10 +24,12 @@ use super::body::Limits;
 use super::clients::Clients;
 use super::connection;
 use super::edge::Doomed;
+use super::http1;
 use super::peer::{Peer, Trusted};
 use super::refusal::Refusal;
 use super::request_id::RequestIds;
 use super::seal::Seal;
+use super::tls::Tls;
 use crate::clock;
 use crate::config::Config;
 use crate::table::RoutingTable;
@@ -39,6 +41,13 @@ const BACKLOG: i32 = 4096;
 const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(5);
 /// When the process has no more file descriptors, accepting pauses for this long.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Where a worker's connections come in.
+#[derive(Debug)]
+pub struct Doors {
+    pub clear: StdListener,
+    pub encrypted: Option<(StdListener, Arc<Tls>)>,
+}
 
 /// What all workers of a node share.
 #[derive(Debug)]
@@ -86,6 +95,7 @@ pub(crate) struct Worker {
     pub(super) access_log: AccessLog,
     pub(super) meters: Arc<WorkerMeters>,
     pub(super) doomed: Cell<Doomed>,
+    pub(super) rooms: http1::Rooms,
     turn: Cell<usize>,
     is_draining: Cell<bool>,
     /// Wakes all connections when draining begins.
@@ -119,7 +129,7 @@ pub fn bind(address: SocketAddr) -> io::Result<StdListener> {
 /// Serves until the node drains and every request that was under way is answered, or until it
 /// stops.
 pub fn run_worker(
-    listener: StdListener,
+    doors: Doors,
     shared: Arc<Shared>,
     meters: Arc<WorkerMeters>,
     phase: watch::Receiver<Phase>,
@@ -128,10 +138,14 @@ pub fn run_worker(
     let runtime = runtime.enable_all().build_local(LocalOptions::default())?;
     let worker = Rc::new(Worker::new(shared, meters)?);
     runtime.block_on(async move {
-        let listener = TcpListener::from_std(listener)?;
+        let clear = TcpListener::from_std(doors.clear)?;
+        let encrypted = match doors.encrypted {
+            Some((listener, tls)) => Some((TcpListener::from_std(listener)?, tls)),
+            None => None,
+        };
         let mut stopped = phase.clone();
         tokio::select! {
-            () = worker.serve(listener, phase) => {}
+            () = worker.serve(clear, encrypted, phase) => {}
             // A node that is dropped has stopped, too.
             _ = stopped.wait_for(|phase| *phase == Phase::Stopped) => {}
         }
@@ -150,6 +164,7 @@ impl Worker {
             request_ids: RequestIds::new(clock::random().map_err(io::Error::other)?),
             meters,
             doomed: Cell::default(),
+            rooms: http1::Rooms::default(),
             turn: Cell::new(0),
             is_draining: Cell::new(false),
             drain: Notify::new(),
@@ -191,8 +206,8 @@ impl Worker {
     }
 
     /// Who is there; none where that client has as many connections as it may.
-    fn welcome(&self, address: SocketAddr) -> Option<Peer> {
-        let peer = Peer::new(address, "http", &self.shared.trusted);
+    fn welcome(&self, address: SocketAddr, scheme: &'static str) -> Option<Peer> {
+        let peer = Peer::new(address, scheme, &self.shared.trusted);
         let Some(clients) = &self.shared.clients else { return Some(peer) };
         let guest = clients.welcome(&peer, clock::now());
         if guest.is_none() {
@@ -209,20 +224,23 @@ impl Worker {
         }
     }
 
-    async fn serve(self: &Rc<Self>, listener: TcpListener, mut phase: watch::Receiver<Phase>) {
+    async fn serve(
+        self: &Rc<Self>,
+        clear: TcpListener,
+        encrypted: Option<(TcpListener, Arc<Tls>)>,
+        mut phase: watch::Receiver<Phase>,
+    ) {
         let mut connections = JoinSet::new();
         let mut housekeeping = tokio::time::interval(HOUSEKEEPING_INTERVAL);
         loop {
+            let has_room = connections.len() < CONNECTIONS_MAX;
             tokio::select! {
-                accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => match accepted {
-                    Ok((stream, address)) => if let Some(peer) = self.welcome(address) {
-                        connections.spawn_local(connection::serve(Rc::clone(self), stream, peer));
-                    },
-                    Err(error) => {
-                        warn!(%error, "no connection can be accepted; trying again");
-                        tokio::time::sleep(ACCEPT_PAUSE).await;
-                    }
-                },
+                accepted = clear.accept(), if has_room => {
+                    self.take(&mut connections, accepted, None).await;
+                }
+                (accepted, tls) = accept_encrypted(encrypted.as_ref()), if has_room => {
+                    self.take(&mut connections, accepted, Some(tls)).await;
+                }
                 Some(_) = connections.join_next() => {}
                 _ = housekeeping.tick() => {
                     self.pool.sweep(clock::now());
@@ -232,9 +250,40 @@ impl Worker {
                 _ = phase.wait_for(|phase| *phase != Phase::Serving) => break,
             }
         }
-        drop(listener);
+        drop((clear, encrypted));
         self.is_draining.set(true);
         self.drain.notify_waiters();
         while connections.join_next().await.is_some() {}
+    }
+
+    /// Serves a connection that was accepted.
+    async fn take(
+        self: &Rc<Self>,
+        connections: &mut JoinSet<()>,
+        accepted: io::Result<(TcpStream, SocketAddr)>,
+        tls: Option<Arc<Tls>>,
+    ) {
+        match accepted {
+            Ok((stream, address)) => {
+                let scheme = if tls.is_some() { "https" } else { "http" };
+                if let Some(peer) = self.welcome(address, scheme) {
+                    connections.spawn_local(connection::serve(Rc::clone(self), stream, peer, tls));
+                }
+            }
+            Err(error) => {
+                warn!(%error, "no connection could be accepted; going on in a moment");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// The next connection over TLS; none ever comes where there is no such listener.
+async fn accept_encrypted(
+    door: Option<&(TcpListener, Arc<Tls>)>,
+) -> (io::Result<(TcpStream, SocketAddr)>, Arc<Tls>) {
+    match door {
+        Some((listener, tls)) => (listener.accept().await, Arc::clone(tls)),
+        None => std::future::pending().await,
     }
 }

@@ -9,10 +9,10 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use http_body::Frame;
 
-use super::chunks::{Chunks, Step};
 use super::head::{AnswerHead, Framing};
 use super::pool::Lease;
 use super::tunnel::Tunnel;
+use crate::proxy::chunks::{Chunks, Step};
 
 #[derive(Debug)]
 pub(in crate::proxy) struct Answer {

@@ -9,7 +9,6 @@
 
 mod answer;
 mod choice;
-mod chunks;
 mod connection;
 mod head;
 mod pool;

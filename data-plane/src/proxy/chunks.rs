@@ -11,7 +11,7 @@ const SIZE_DIGITS_MAX: usize = 15;
 
 /// Where in a chunked body the reader stands.
 #[derive(Debug, Default)]
-pub(super) struct Chunks {
+pub(in crate::proxy) struct Chunks {
     next: Next,
     trailers_bytes: usize,
 }
@@ -28,7 +28,7 @@ enum Next {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(in crate::proxy) enum Step {
     Data(Bytes),
     /// The buffer holds no whole step.
     NeedsMore,
@@ -36,12 +36,12 @@ pub(super) enum Step {
 }
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the backend's chunked answer is malformed")]
-pub(super) struct Malformed;
+#[error("the chunked body is malformed")]
+pub(in crate::proxy) struct Malformed;
 
 impl Chunks {
     /// The next step; what it is made of leaves the buffer.
-    pub(super) fn step(&mut self, buffer: &mut BytesMut) -> Result<Step, Malformed> {
+    pub(in crate::proxy) fn step(&mut self, buffer: &mut BytesMut) -> Result<Step, Malformed> {
         loop {
             match self.next {
                 Next::Nothing => return Ok(Step::End),
@@ -77,11 +77,21 @@ impl Chunks {
                     self.trailers_bytes += line.len();
                     if line.is_empty() {
                         self.next = Next::Nothing;
+                    } else if !is_trailer(&line) {
+                        return Err(Malformed);
                     }
                 }
             }
         }
     }
+}
+
+/// A name, at once a colon, and a value without control characters.
+fn is_trailer(line: &[u8]) -> bool {
+    let Some(colon) = memchr::memchr(b':', line) else { return false };
+    let (name, value) = line.split_at(colon);
+    let in_value = |b: &u8| *b == b'\t' || (*b >= b' ' && *b != 0x7f);
+    http::HeaderName::from_bytes(name).is_ok() && value.iter().all(in_value)
 }
 
 /// A line that ends in CR LF, without them; none where it is not complete yet.
@@ -174,6 +184,9 @@ mod tests {
             "ffffffffffffffff\r\n",
             "1 2\r\n",
             "0\r\nX: 1\n\r\n",
+            "0\r\nX\r\n\r\n",
+            "0\r\nX : 1\r\n\r\n",
+            "0\r\n X: 1\r\n\r\n",
             "1;\rx\r\na",
         ] {
             assert_eq!(read(&[sent.as_bytes()]), Err(Malformed), "{sent:?}");

@@ -1,0 +1,36 @@
+//! Who asks: the client of a connection of HTTP/1, or of one stream of HTTP/2. What its requests
+//! share lives here, and ends with it.
+
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use super::alarm::Alarm;
+use super::peer::Peer;
+use super::worker::Worker;
+
+/// How long a client may take for a head, and how long a connection may idle between two.
+pub(super) const HEAD_TIME_MAX: Duration = Duration::from_mins(1);
+
+pub(super) struct Client {
+    pub(super) worker: Rc<Worker>,
+    pub(super) peer: Rc<Peer>,
+    /// Rings when the client takes too long for a head, or the backend for an answer.
+    pub(super) alarm: Alarm,
+}
+
+impl Client {
+    pub(super) fn new(worker: Rc<Worker>, peer: Rc<Peer>, now: Instant) -> Rc<Self> {
+        let alarm = Alarm::new(now + HEAD_TIME_MAX);
+        Rc::new(Self { worker, peer, alarm })
+    }
+
+    /// The same client on another stream of its connection.
+    pub(super) fn on_another_stream(&self, now: Instant) -> Rc<Self> {
+        Self::new(Rc::clone(&self.worker), Rc::clone(&self.peer), now)
+    }
+
+    /// The next thing to wait for is a head.
+    pub(super) fn expect_head(&self, now: Instant) {
+        self.alarm.set(now + HEAD_TIME_MAX);
+    }
+}
