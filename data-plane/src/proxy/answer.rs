@@ -8,10 +8,11 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::Response;
+use http::header::{CONNECTION, UPGRADE};
+use http::{HeaderValue, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 
-use super::backend::{Answer, BackendBody};
+use super::backend::{Answer, BackendBody, Tunnel};
 use super::client::Client;
 use crate::clock;
 
@@ -20,6 +21,8 @@ use crate::clock;
 pub(super) enum AnswerBody {
     Whole(Option<Bytes>),
     Stream(Streamed),
+    /// None: what follows the head is no answer any more.
+    Tunnel(Box<Tunnel>),
 }
 
 /// An answer that is still being read. When it ends, well or not, the client's connection waits
@@ -49,6 +52,9 @@ impl AnswerBody {
 
 /// Makes the client's response of the backend's answer.
 pub(super) fn pass_on(client: &Rc<Client>, answer: Answer, now: Instant) -> Response<AnswerBody> {
+    if answer.status == StatusCode::SWITCHING_PROTOCOLS {
+        return switch(answer);
+    }
     let Answer { status, headers, mut body } = answer;
     let body = match body.take_whole(now) {
         Some(whole) => {
@@ -59,6 +65,18 @@ pub(super) fn pass_on(client: &Rc<Client>, answer: Answer, now: Instant) -> Resp
     };
     let mut response = Response::new(body);
     *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
+
+/// The backend has agreed to a WebSocket, and so do we.
+fn switch(mut answer: Answer) -> Response<AnswerBody> {
+    let mut headers = std::mem::take(&mut answer.headers);
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    let tunnel = answer.into_tunnel().map(Box::new);
+    let mut response = Response::new(tunnel.map_or(AnswerBody::Whole(None), AnswerBody::Tunnel));
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     *response.headers_mut() = headers;
     response
 }
@@ -74,6 +92,7 @@ impl Body for AnswerBody {
         match &mut *self {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Stream(streamed) => streamed.body.poll_frame(cx, clock::now),
+            Self::Tunnel(_) => Poll::Ready(None),
         }
     }
 
@@ -81,6 +100,7 @@ impl Body for AnswerBody {
         match self {
             Self::Whole(bytes) => bytes.is_none(),
             Self::Stream(streamed) => streamed.body.has_ended(),
+            Self::Tunnel(_) => true,
         }
     }
 
@@ -88,6 +108,7 @@ impl Body for AnswerBody {
         let exact = match self {
             Self::Whole(bytes) => Some(bytes.as_ref().map_or(0, Bytes::len) as u64),
             Self::Stream(streamed) => streamed.body.bytes_left(),
+            Self::Tunnel(_) => Some(0),
         };
         exact.map_or_else(SizeHint::default, SizeHint::with_exact)
     }

@@ -2,8 +2,9 @@
 //! refuses what two readers could read differently, and lists the headers that may not go on.
 //! It changes nothing.
 
+use http::header::UPGRADE;
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderName, HeaderValue, Method, Version};
 
 use super::headers::X_REQUEST_ID;
 use super::refusal::Refusal;
@@ -20,6 +21,8 @@ pub(super) struct Admitted<'h> {
     /// The Host without its port.
     pub(super) host: &'h str,
     pub(super) stage: Option<&'h str>,
+    /// As RFC 6455 says it.
+    pub(super) asks_for_websocket: bool,
 }
 
 /// Names of headers that do not go to the backend. Kept by the worker, so that filling it
@@ -66,7 +69,11 @@ pub(super) fn admit<'h>(head: &'h Parts, doomed: &mut Doomed) -> Result<Admitted
             }
             Kind::Connection => {
                 doomed.always.push(name.clone());
-                take_connection_list(value, &mut doomed.always)?;
+                seen.connection_upgrade |= take_connection_list(value, &mut doomed.always)?;
+            }
+            Kind::Upgrade => {
+                doomed.always.push(name.clone());
+                once(&mut seen.upgrade, value, "two Upgrade headers")?;
             }
             Kind::NeverGoesOn => doomed.always.push(name.clone()),
             Kind::Forwarded => doomed.unless_trusted.push(name.clone()),
@@ -81,13 +88,19 @@ pub(super) fn admit<'h>(head: &'h Parts, doomed: &mut Doomed) -> Result<Admitted
         None => None,
         Some(stage) => Some(stage.to_str().map_err(|_| Refusal::ApiNotFound)?),
     };
-    Ok(Admitted { host, stage })
+    let asks_for_websocket = seen.connection_upgrade
+        && seen.upgrade.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
+        && head.method == Method::GET
+        && head.version == Version::HTTP_11;
+    Ok(Admitted { host, stage, asks_for_websocket })
 }
 
 #[derive(Default)]
 struct Seen<'h> {
     host: Option<&'h HeaderValue>,
     stage: Option<&'h HeaderValue>,
+    upgrade: Option<&'h HeaderValue>,
+    connection_upgrade: bool,
 }
 
 fn once<'h>(
@@ -109,6 +122,7 @@ enum Kind {
     Stage,
     Expect,
     Connection,
+    Upgrade,
     /// Framing, which is made anew; hop-by-hop; or what only the last proxy before the backend may say.
     NeverGoesOn,
     /// What proxies say of their clients.
@@ -123,6 +137,7 @@ impl Kind {
             "x-stage" => Self::Stage,
             "expect" => Self::Expect,
             "connection" => Self::Connection,
+            "upgrade" => Self::Upgrade,
             "authorization" => Self::Signature,
             "content-length"
             | "transfer-encoding"
@@ -132,7 +147,6 @@ impl Kind {
             | "proxy-connection"
             | "te"
             | "trailer"
-            | "upgrade"
             | "http2-settings"
             | "forwarded"
             | "x-real-ip"
@@ -213,11 +227,16 @@ fn split_port(authority: &str) -> Option<&str> {
 }
 
 /// Takes a Connection list: what it names goes, but it cannot name away what the gateway says.
-fn take_connection_list(value: &HeaderValue, doomed: &mut Vec<HeaderName>) -> Result<(), Refusal> {
+/// Returns whether it names an upgrade.
+fn take_connection_list(
+    value: &HeaderValue,
+    doomed: &mut Vec<HeaderName>,
+) -> Result<bool, Refusal> {
     let value = value.as_bytes();
     if value.eq_ignore_ascii_case(b"keep-alive") || value.eq_ignore_ascii_case(b"close") {
-        return Ok(());
+        return Ok(false);
     }
+    let mut upgrades = false;
     for token in
         value.split(|b| *b == b',').map(<[u8]>::trim_ascii).filter(|token| !token.is_empty())
     {
@@ -228,9 +247,10 @@ fn take_connection_list(value: &HeaderValue, doomed: &mut Vec<HeaderName>) -> Re
                 "the Connection header names a header of the gateway",
             ));
         }
+        upgrades |= name == UPGRADE;
         doomed.push(name);
     }
-    Ok(())
+    Ok(upgrades)
 }
 
 fn is_protected(name: &str) -> bool {

@@ -5,13 +5,12 @@
 use std::cell::Cell;
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
-use std::io;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::Duration;
 
-use bytes::{Buf, BytesMut};
+use bytes::BytesMut;
 use http::header::{CONNECTION, COOKIE, HOST};
 use http::request::Parts;
 use http::{HeaderValue, Request, Response, Uri};
@@ -19,7 +18,6 @@ use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tracing::debug;
 
 use super::answer::AnswerBody;
@@ -27,7 +25,7 @@ use super::body::InboundBody;
 use super::client::Client;
 use super::edge::HEADERS_BYTES_MAX;
 use super::refusal::Refusal;
-use super::stream::ClientStream;
+use super::stream::{Begun, ClientStream};
 use crate::clock;
 
 /// Requests of one connection at a time.
@@ -69,7 +67,7 @@ pub(super) async fn serve(client: Rc<Client>, stream: ClientStream, begun: Bytes
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .max_send_buf_size(SEND_BUFFER_BYTES)
-        .serve_connection(TokioIo::new(Begun { begun, stream }), service);
+        .serve_connection(TokioIo::new(Begun::new(begun, stream)), service);
     let mut connection = pin!(connection);
     let mut drain = pin!(client.worker.drain.notified());
     drain.as_mut().enable();
@@ -178,57 +176,5 @@ impl<F: Future + 'static> hyper::rt::Executor<F> for LocalTasks {
         tokio::task::spawn_local(async move {
             task.await;
         });
-    }
-}
-
-/// A stream of which something was read already.
-struct Begun {
-    begun: BytesMut,
-    stream: ClientStream,
-}
-
-impl AsyncRead for Begun {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if self.begun.is_empty() {
-            return Pin::new(&mut self.stream).poll_read(cx, buf);
-        }
-        let here = self.begun.len().min(buf.remaining());
-        buf.put_slice(self.begun.get(..here).unwrap_or_default());
-        self.begun.advance(here);
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Begun {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        pieces: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, pieces)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }

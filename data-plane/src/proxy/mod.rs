@@ -21,6 +21,7 @@ mod request_id;
 mod seal;
 mod stream;
 mod tls;
+mod tunnel;
 mod worker;
 
 use std::future::{Future, poll_fn};
@@ -118,7 +119,7 @@ async fn forward(
     }
     set_target(&mut head, plan.target)?;
     client.alarm.set(began + plan.route.timeout);
-    let terms = Terms { route: plan.route, signer: plan.signer, payload, upgrade: false };
+    let terms = Terms { route: plan.route, signer: plan.signer, payload, upgrade: plan.upgrade };
     let exchange = exchange::exchange(worker, terms, place, head, body);
     let answer = in_time(&client.alarm, exchange).await?;
     client.alarm.silence();
@@ -146,6 +147,8 @@ struct Plan<'t> {
     signer: Option<&'t Signer>,
     /// What is signed and sent.
     target: Target,
+    /// The client asks for a WebSocket, and the API allows it.
+    upgrade: bool,
 }
 
 impl Plan<'_> {
@@ -191,7 +194,8 @@ fn route<'t>(
     };
     let target = routed.route.target(&path, &routed.params, routed.rest, head.uri.query());
     let target = target.map_err(|e| Refusal::bad_request(e.to_string()))?;
-    Ok(Plan { route: routed.route, signer, target })
+    let upgrade = admitted.asks_for_websocket && routed.route.definition.websocket;
+    Ok(Plan { route: routed.route, signer, target, upgrade })
 }
 
 /// The target that was signed is the one that is sent; mostly it is also the one that came.

@@ -13,8 +13,11 @@ mod support;
 
 mod clients;
 mod edge;
+mod http2;
 mod proxying;
 mod routing;
 mod signing;
 mod syncing;
+mod tls;
 mod upstreams;
+mod websocket;

@@ -274,3 +274,19 @@ async fn a_shutdown_waits_no_longer_than_its_limit() {
     soon("the shutdown", node.shutdown()).await;
     assert!(client.answer().await.is_none());
 }
+
+#[tokio::test]
+async fn a_client_that_waits_is_asked_for_its_body() {
+    let backend = Backend::start().await;
+    let resources =
+        Resources::of([group(1, &[]), route(2, 1, api("/", backend.address(), |_| {}))]);
+    let (node, _control_plane, _stream) = node_with(&resources).await;
+    let mut client = Client::connect(node.proxy_address()).await;
+    client
+        .send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n")
+        .await;
+    assert_eq!(client.answer().await.unwrap().status, 100);
+    client.send("body").await;
+    assert_eq!(client.answer().await.unwrap().status, 200);
+    assert_eq!(backend.last().body, b"body");
+}

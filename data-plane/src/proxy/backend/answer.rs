@@ -49,7 +49,6 @@ impl Answer {
     }
 
     /// The tunnel that a 101 opens; none for any other answer.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the client's half of an upgrade takes it"))]
     pub(in crate::proxy) fn into_tunnel(mut self) -> Option<Tunnel> {
         if self.status != StatusCode::SWITCHING_PROTOCOLS {
             return None;

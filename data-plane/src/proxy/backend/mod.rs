@@ -32,6 +32,7 @@ use connection::{Broken, Check};
 use head::Asked;
 use pool::Lease;
 pub(super) use pool::Pool;
+pub(super) use tunnel::Tunnel;
 
 const CONNECT_TIMEOUT_MAX: Duration = Duration::from_secs(2);
 

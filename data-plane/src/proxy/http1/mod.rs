@@ -25,10 +25,12 @@ use tokio::sync::futures::Notified;
 use tracing::debug;
 
 use super::answer::AnswerBody;
+use super::backend::Tunnel;
 use super::body::InboundBody;
 use super::client::Client;
 use super::refusal::Refusal;
 use super::stream::ClientStream;
+use super::tunnel;
 use crate::clock;
 use answer::{Asked, Form};
 pub(super) use body::WireBody;
@@ -54,6 +56,7 @@ enum Next {
     /// The client may still be sending: it gets the time to see the answer.
     Linger,
     Close,
+    Tunnel(Box<Tunnel>),
 }
 
 /// Serves a connection to its end. `begun` was read of it already.
@@ -74,6 +77,14 @@ pub(super) async fn serve(client: Rc<Client>, stream: ClientStream, begun: Bytes
             Next::Request => {}
             Next::Close => return shut(&client, &wire).await,
             Next::Linger => return linger(&client, &wire).await,
+            Next::Tunnel(backend) => {
+                // Nobody else holds the wire any more: the request and its answer are over.
+                if let Ok(wire) = Rc::try_unwrap(wire) {
+                    let (stream, ahead) = wire.into_inner().into_stream();
+                    tunnel::join(&client, stream, ahead, *backend).await;
+                }
+                return;
+            }
         }
     }
 }
@@ -169,11 +180,18 @@ async fn send(
     answer::write(&mut out, asked, form, parts.status, &parts.headers);
     parts.headers.clear();
     worker.rooms.headers.set(parts.headers);
-    wire.borrow_mut().outgoing.begin(out, form.framing, Some(body).filter(|_| form.has_body));
+    let (body, backend) = match body {
+        AnswerBody::Tunnel(backend) => (None, Some(backend)),
+        body => (Some(body).filter(|_| form.has_body), None),
+    };
+    wire.borrow_mut().outgoing.begin(out, form.framing, body);
     if !sent(client, wire).await {
         return Next::Close;
     }
     worker.rooms.answer.set(wire.borrow_mut().outgoing.take_room());
+    if let Some(backend) = backend {
+        return Next::Tunnel(backend);
+    }
     let body_has_ended = poll_fn(|cx| Poll::Ready(wire.borrow_mut().drain(cx))).await;
     match (form.keeps_alive, body_has_ended) {
         (true, true) => Next::Request,

@@ -232,6 +232,11 @@ impl Wire {
         }
     }
 
+    /// The socket, and what was read of it beyond the last request.
+    pub(super) fn into_stream(self) -> (ClientStream, BytesMut) {
+        (self.stream, self.incoming)
+    }
+
     /// Reads more. 0 is the end.
     fn poll_incoming(&mut self, cx: &mut Context<'_>, room: usize) -> Poll<io::Result<usize>> {
         if self.incoming.is_empty() {
