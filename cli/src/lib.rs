@@ -15,6 +15,7 @@ mod json;
 mod logging;
 mod moment;
 mod names;
+mod node_status;
 mod output;
 mod paging;
 mod secret_source;

@@ -7,7 +7,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::os::fd::AsFd;
 
 use clap::ValueEnum;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::failure::Failure;
 use crate::json::{self, Named};
@@ -96,14 +96,27 @@ impl List {
         message: &M,
         row: impl FnOnce(&M) -> Vec<String>,
     ) -> Result<(), Failure> {
+        if self.is_table() {
+            self.rows.push(row(message));
+            return Ok(());
+        }
+        self.element(&json::object(message)?, |_| Vec::new())
+    }
+
+    /// The same for something that no message of the contract says.
+    pub(crate) fn element(
+        &mut self,
+        object: &Map<String, Value>,
+        row: impl FnOnce(&Map<String, Value>) -> Vec<String>,
+    ) -> Result<(), Failure> {
         let mut stdout = std::io::stdout().lock();
         match self.format {
-            Format::Table => self.rows.push(row(message)),
+            Format::Table => self.rows.push(row(object)),
             Format::Json => {
-                let text = pretty(&Value::Object(json::object(message)?))?.replace('\n', "\n  ");
+                let text = pretty(object)?.replace('\n', "\n  ");
                 write!(stdout, "{}\n  {text}", if self.written == 0 { "[" } else { "," })?;
             }
-            Format::Yaml => write!(stdout, "{}", yaml(&[json::object(message)?])?)?,
+            Format::Yaml => write!(stdout, "{}", yaml(&[object])?)?,
         }
         self.written += 1;
         Ok(())
@@ -128,7 +141,7 @@ fn terminal_columns(terminal: &impl AsFd) -> Option<u16> {
     rustix::termios::tcgetwinsize(terminal).ok().map(|size| size.ws_col).filter(|it| *it > 0)
 }
 
-fn pretty(value: &Value) -> Result<String, Failure> {
+fn pretty<T: serde::Serialize + ?Sized>(value: &T) -> Result<String, Failure> {
     serde_json::to_string_pretty(value).map_err(|error| Failure::failed(error.to_string()))
 }
 

@@ -114,6 +114,14 @@ fn a_signature_arrives_a_changed_request_does_not_and_the_next_run_has_it_all() 
     assert_eq!((status, answer["reason"].as_str()), (401, Some("SIGNATURE_MISMATCH")));
     assert_eq!(dev.verb("group create shop")["name"], "shop");
     let keys = dev.verb("key list");
+    // What the node signs with is what the control plane says, as far as either tells it.
+    let mut statuses = dev.banner.lines().filter_map(|line| line.trim().strip_suffix("/metrics"));
+    let routes =
+        dev.verb(&format!("node routes --signed --node-status {}", statuses.next_back().unwrap()));
+    assert_eq!(routes.as_array().unwrap().len(), 1, "{routes}");
+    let key = &routes[0]["signature_key"];
+    assert_eq!((&key["key"], &key["id"]), (&keys[0]["key"], &keys[0]["id"]));
+    assert_eq!(key["secret_fingerprint"], keys[0]["secret_fingerprint"]);
     let said = dev.stop();
     assert!(said.contains("Stopped. Everything is kept in "), "{said}");
 

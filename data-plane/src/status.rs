@@ -1,10 +1,12 @@
-//! The status listener: `/live`, `/ready` and `/metrics`. It reads what others have done and
-//! changes nothing.
+//! The status listener: `/live`, `/ready`, `/metrics` and `/routes`. It reads what others have
+//! done and changes nothing.
+
+mod routes;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -13,7 +15,10 @@ use tokio::sync::watch;
 
 use crate::proxy::{Phase, Shared};
 use crate::telemetry::{self, Telemetry};
+use routes::Wanted;
 
+const NO_CONFIGURATION: &str =
+    "no configuration: waiting for the first complete snapshot from the control plane\n";
 const METRICS_CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// What the listener tells of.
@@ -30,6 +35,7 @@ pub(crate) async fn serve(listener: TcpListener, status: Status) -> std::io::Res
         .route("/live", get("live\n"))
         .route("/ready", get(ready))
         .route("/metrics", get(metrics))
+        .route("/routes", get(list_routes))
         .with_state(status);
     axum::serve(listener, router).await
 }
@@ -40,9 +46,7 @@ async fn ready(State(status): State<Status>) -> Response {
             .into_response();
     }
     if status.shared.table.load().is_none() {
-        let reason =
-            "no configuration: waiting for the first complete snapshot from the control plane\n";
-        return (StatusCode::SERVICE_UNAVAILABLE, reason).into_response();
+        return (StatusCode::SERVICE_UNAVAILABLE, NO_CONFIGURATION).into_response();
     }
     "ready\n".into_response()
 }
@@ -50,6 +54,20 @@ async fn ready(State(status): State<Status>) -> Response {
 async fn metrics(State(status): State<Status>) -> Response {
     match telemetry::scrape(&status.telemetry) {
         Ok(text) => ([(header::CONTENT_TYPE, METRICS_CONTENT_TYPE)], text).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+async fn list_routes(State(status): State<Status>, RawQuery(query): RawQuery) -> Response {
+    let wanted = match Wanted::parse(query.as_deref().unwrap_or_default()) {
+        Ok(wanted) => wanted,
+        Err(reason) => return (StatusCode::BAD_REQUEST, format!("{reason}\n")).into_response(),
+    };
+    let Some(table) = status.shared.table.load_full() else {
+        return (StatusCode::SERVICE_UNAVAILABLE, NO_CONFIGURATION).into_response();
+    };
+    match serde_json::to_string(&wanted.page(&table)) {
+        Ok(json) => ([(header::CONTENT_TYPE, "application/json")], json).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }

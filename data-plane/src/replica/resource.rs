@@ -12,7 +12,7 @@ use countersign_shared::secret::Secret;
 use countersign_shared::text::Domain;
 use prost::Message;
 
-use crate::table::{Route, Signer};
+use crate::table::{Route, SignatureKey};
 
 /// What a resource is filed under in its environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -28,7 +28,7 @@ pub enum Key {
 pub enum Resource {
     Group(Arc<[Domain]>),
     Route(Arc<Route>),
-    Signer(Arc<Signer>),
+    Signer(Arc<SignatureKey>),
     Binding(KeyId),
 }
 
@@ -122,7 +122,7 @@ impl Resource {
                 })?;
                 Ok(Self::Route(Arc::new(Route::new(group, definition).map_err(|e| refused(&e))?)))
             }
-            Key::Signer(_) => {
+            Key::Signer(id) => {
                 let signer: v1::SignerResource = decode(key, encoded)?;
                 let key_type =
                     key_type_from_proto("type", signer.r#type).map_err(|e| refused(&e.reason))?;
@@ -130,9 +130,8 @@ impl Resource {
                 if secret.is_empty() {
                     return Err(refused(&"the secret is empty"));
                 }
-                let signer =
-                    Signer::new(key_type, &signer.key, &secret).map_err(|e| refused(&e))?;
-                Ok(Self::Signer(Arc::new(signer)))
+                let key = SignatureKey::new(id, key_type, &signer.key, &secret);
+                Ok(Self::Signer(Arc::new(key.map_err(|e| refused(&e))?)))
             }
             Key::Binding(_) => {
                 let binding: v1::BindingResource = decode(key, encoded)?;

@@ -94,7 +94,7 @@ impl EnvironmentBuilder {
                 (Key::Group(id), resource) => self.group(id, resource, &mut dirty),
                 (Key::Route(id), Some(Resource::Route(route))) => {
                     let signer = self.bound_signer(copy, id);
-                    let entry = Entry { route: Arc::clone(route), signer };
+                    let entry = Entry { api: id, route: Arc::clone(route), signer };
                     self.route(part, id, Some(entry), &mut dirty);
                 }
                 (Key::Route(id), _) => self.route(part, id, None, &mut dirty),
@@ -185,6 +185,11 @@ impl EnvironmentBuilder {
         }
         if dirty.domains || !dirty.groups.is_empty() {
             part.by_domain = Arc::new(self.by_domain(part));
+        }
+        if dirty.domains {
+            let groups = self.groups.iter().filter(|(_, group)| !group.domains.is_empty());
+            let domains = groups.map(|(id, group)| (*id, Arc::clone(&group.domains)));
+            part.domains = Arc::new(domains.collect());
         }
         if any_host {
             let without = self.groups.values().filter(|group| group.domains.is_empty());

@@ -4,6 +4,7 @@
 
 mod builder;
 mod host_router;
+mod listing;
 mod route;
 mod signer;
 
@@ -12,13 +13,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use countersign_shared::api::Method;
+use countersign_shared::id::{ApiId, GroupId};
+use countersign_shared::text::Domain;
 use imbl::Vector;
 use matchit::Params;
 
 pub use builder::TableBuilder;
 pub use host_router::{Found, HostRouter, Shadowed};
+pub use listing::{ListPlace, Listed};
 pub use route::{InvalidRoute, PATH_PARAMS_MAX, Place, Route};
-pub use signer::{InvalidSigner, Signer};
+pub use signer::{InvalidSigner, SignatureKey, Signer};
 
 /// A place in an environment's table.
 pub type Slot = usize;
@@ -41,11 +45,14 @@ struct Environment {
     /// All groups without domains.
     any_host: Arc<HostRouter>,
     entries: Vector<Option<Entry>>,
-    signers: Vector<Option<Arc<Signer>>>,
+    signers: Vector<Option<Arc<SignatureKey>>>,
+    /// Of the groups that have any; requests find their way without it.
+    domains: Arc<HashMap<GroupId, Arc<[Domain]>>>,
 }
 
 #[derive(Debug, Clone)]
 struct Entry {
+    api: ApiId,
     route: Arc<Route>,
     signer: Option<Slot>,
 }
@@ -106,7 +113,7 @@ impl Environment {
         let signing = match entry.signer {
             None => Signing::Unbound,
             Some(slot) => match self.signers.get(slot) {
-                Some(Some(signer)) => Signing::By(signer),
+                Some(Some(key)) => Signing::By(&key.signer),
                 _ => Signing::Missing,
             },
         };

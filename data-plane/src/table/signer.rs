@@ -3,8 +3,9 @@
 
 use std::fmt;
 
+use countersign_shared::id::KeyId;
 use countersign_shared::key::SignatureKeyType;
-use countersign_shared::secret::Secret;
+use countersign_shared::secret::{Fingerprint, Secret};
 use countersign_shared::signing::{BasicSigner, HmacSigner};
 use http::HeaderValue;
 
@@ -13,6 +14,29 @@ pub enum Signer {
     Hmac(HmacSigner),
     /// The whole `Authorization` value, the same for every request.
     Basic(HeaderValue),
+}
+
+/// A signature key as a node holds it: what it signs with, and what may be shown of it.
+#[derive(Debug)]
+pub struct SignatureKey {
+    pub id: KeyId,
+    pub key_type: SignatureKeyType,
+    /// What the backend knows the secret by.
+    pub key: Box<str>,
+    pub fingerprint: Fingerprint,
+    pub signer: Signer,
+}
+
+impl SignatureKey {
+    pub fn new(
+        id: KeyId,
+        key_type: SignatureKeyType,
+        key: &str,
+        secret: &Secret,
+    ) -> Result<Self, InvalidSigner> {
+        let signer = Signer::new(key_type, key, secret)?;
+        Ok(Self { id, key_type, key: key.into(), fingerprint: secret.fingerprint(), signer })
+    }
 }
 
 /// The key or secret cannot stand in a header.

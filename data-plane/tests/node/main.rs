@@ -14,6 +14,7 @@ mod support;
 mod clients;
 mod edge;
 mod http2;
+mod listing;
 mod proxying;
 mod routing;
 mod signing;

@@ -1,7 +1,9 @@
-//! `countersign node`: the data-plane nodes that the control plane has seen since it started.
+//! `countersign node`: the data-plane nodes that the control plane has seen since it started, and
+//! what one of them routes.
 
 mod get;
 mod list;
+mod routes;
 
 use clap::Subcommand;
 
@@ -12,11 +14,13 @@ use crate::failure::Failure;
 pub(crate) enum Verb {
     Get(get::Get),
     List(list::List),
+    Routes(routes::Routes),
 }
 
 pub(super) async fn run(verb: Verb, globals: &Globals) -> Result<(), Failure> {
     match verb {
         Verb::Get(args) => get::run(args, globals).await,
         Verb::List(args) => list::run(args, globals).await,
+        Verb::Routes(args) => routes::run(args, globals).await,
     }
 }
