@@ -47,7 +47,10 @@ pub struct Config {
     pub client_limits: ClientLimits,
     /// Every so-many-th request of a worker is logged, with target `access`; 0: none.
     pub access_log_every: u32,
-    /// How long a shutdown waits for requests that are under way.
+    /// How long a node that is shut down goes on as before and only says that it is not ready, so that
+    /// balancers notice.
+    pub drain_delay: Duration,
+    /// How long a shutdown then waits for requests that are under way.
     pub drain_timeout: Duration,
 }
 
@@ -74,6 +77,7 @@ impl Default for Config {
             trusted_proxies: Vec::new(),
             client_limits: ClientLimits::default(),
             access_log_every: 0,
+            drain_delay: Duration::from_secs(1),
             drain_timeout: Duration::from_secs(10),
         }
     }

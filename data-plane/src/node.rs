@@ -20,6 +20,8 @@ use crate::status::{self, Status};
 use crate::sync::{Identity, Sync};
 use crate::telemetry::Telemetry;
 
+/// How long the answers that say so may take when the time for requests is over.
+const LAST_ANSWER_TIME: Duration = Duration::from_millis(200);
 /// How soon a changed certificate is used.
 const CERTIFICATE_LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -48,6 +50,7 @@ pub struct Node {
     status_address: Option<SocketAddr>,
     applied: watch::Receiver<u64>,
     phase: watch::Sender<Phase>,
+    drain_delay: Duration,
     drain_timeout: Duration,
     workers: Vec<Thread>,
     sync: Thread,
@@ -131,13 +134,14 @@ pub async fn start(config: Config) -> Result<Node, RunError> {
         Ok(())
     })?;
     info!(%proxy_address, ?proxy_tls_address, "the node listens");
-    let drain_timeout = config.drain_timeout;
+    let (drain_delay, drain_timeout) = (config.drain_delay, config.drain_timeout);
     Ok(Node {
         proxy_address,
         proxy_tls_address,
         status_address,
         applied,
         phase,
+        drain_delay,
         drain_timeout,
         workers,
         sync,
@@ -171,10 +175,18 @@ impl Node {
         let _ = applied.wait_for(|applied| *applied >= revision).await;
     }
 
-    /// Takes no more connections, lets requests finish within the drain timeout, and stops.
+    /// Is not ready any more; after the drain delay takes no more connections, lets requests finish
+    /// within the drain timeout, and stops.
     pub async fn shutdown(mut self) {
-        self.phase.send_replace(Phase::Draining);
-        if tokio::time::timeout(self.drain_timeout, finished(&mut self.workers)).await.is_err() {
+        let ends_at = clock::now() + self.drain_delay + self.drain_timeout;
+        self.phase.send_replace(Phase::Leaving { ends_at });
+        if !self.drain_delay.is_zero() {
+            info!(delay = ?self.drain_delay, "not ready any more; new connections are still taken");
+            tokio::time::sleep(self.drain_delay).await;
+        }
+        self.phase.send_replace(Phase::Draining { ends_at });
+        let time_max = self.drain_timeout + LAST_ANSWER_TIME;
+        if tokio::time::timeout(time_max, finished(&mut self.workers)).await.is_err() {
             warn!(timeout = ?self.drain_timeout, "requests did not finish in time and are cut off");
         }
         self.phase.send_replace(Phase::Stopped);

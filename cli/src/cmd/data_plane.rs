@@ -112,7 +112,13 @@ pub(crate) struct DataPlaneArgs {
     #[arg(default_value_t = Config::default().access_log_every)]
     access_log_every: u32,
 
-    /// How long a stop waits for requests that are under way
+    /// How long a node that is told to stop only says at /ready that it is not ready, so that balancers
+    /// notice; it still serves whatever comes, and closes connections with their next answer
+    #[arg(long, value_name = "SECONDS", env = "COUNTERSIGN_DRAIN_DELAY_SECONDS")]
+    #[arg(hide_env_values = true, default_value_t = Config::default().drain_delay.as_secs())]
+    drain_delay_seconds: u64,
+
+    /// How long it then waits for requests that are under way
     #[arg(long, value_name = "SECONDS", env = "COUNTERSIGN_DRAIN_SECONDS", hide_env_values = true)]
     #[arg(default_value_t = Config::default().drain_timeout.as_secs())]
     drain_seconds: u64,
@@ -148,6 +154,7 @@ pub(super) async fn run(args: DataPlaneArgs, globals: &Globals) -> Result<(), Fa
             request_burst: args.client_request_burst,
         },
         access_log_every: args.access_log_every,
+        drain_delay: Duration::from_secs(args.drain_delay_seconds),
         drain_timeout: Duration::from_secs(args.drain_seconds),
     };
     let node = countersign_data_plane::start(config).await.map_err(failure)?;

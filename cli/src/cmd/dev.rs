@@ -128,6 +128,8 @@ impl Running {
             node: "dev".to_owned(),
             proxy_listen: args.proxy_listen,
             status_listen: Some(args.node_status_listen),
+            // There is no balancer.
+            drain_delay: Duration::ZERO,
             ..Default::default()
         };
         let node = data_plane::start(config).await.map_err(cmd::data_plane::failure)?;

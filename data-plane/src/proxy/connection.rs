@@ -15,6 +15,7 @@ use tracing::debug;
 
 use super::client::Client;
 use super::peer::Peer;
+use super::phase::FIRST_REQUEST_TIME;
 use super::stream::ClientStream;
 use super::tls::Tls;
 use super::worker::Worker;
@@ -69,22 +70,24 @@ enum Speaks {
     Http2,
 }
 
-/// Reads until that is beyond doubt; nothing where the connection ends before, or the node drains.
+/// Reads until that is beyond doubt; nothing where the connection ends before, or takes too
+/// long.
 async fn speaks(
     client: &Client,
     stream: &mut ClientStream,
     begun: &mut BytesMut,
 ) -> Option<Speaks> {
-    let mut drain = pin!(client.worker.drain.notified());
+    let mut drain = pin!(client.worker.farewell.drain.notified());
     drain.as_mut().enable();
     let mut is_told = false;
     poll_fn(|cx| {
         if let Poll::Ready(speaks) = poll_speaks(cx, stream, begun) {
             return Poll::Ready(speaks);
         }
-        is_told = is_told || drain.as_mut().poll(cx).is_ready();
-        if client.worker.is_draining() {
-            return Poll::Ready(None);
+        if !is_told && (drain.as_mut().poll(cx).is_ready() || client.worker.farewell.is_draining())
+        {
+            is_told = true;
+            client.alarm.set(clock::now() + FIRST_REQUEST_TIME);
         }
         client.alarm.poll_rung(cx, clock::now).map(|()| None)
     })

@@ -69,7 +69,7 @@ pub(super) async fn serve(client: Rc<Client>, stream: ClientStream, begun: Bytes
         .max_send_buf_size(SEND_BUFFER_BYTES)
         .serve_connection(TokioIo::new(Begun::new(begun, stream)), service);
     let mut connection = pin!(connection);
-    let mut drain = pin!(client.worker.drain.notified());
+    let mut drain = pin!(client.worker.farewell.drain.notified());
     drain.as_mut().enable();
     let mut is_told = false;
     let mut is_closing = false;
@@ -82,7 +82,7 @@ pub(super) async fn serve(client: Rc<Client>, stream: ClientStream, begun: Bytes
             }
             let is_idle =
                 open.streams.get() == 0 && client.alarm.poll_rung(cx, clock::now).is_ready();
-            if is_closing || !(client.worker.is_draining() || is_idle) {
+            if is_closing || !(client.worker.farewell.is_draining() || is_idle) {
                 return Poll::Pending;
             }
             is_closing = true;

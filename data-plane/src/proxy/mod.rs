@@ -16,6 +16,7 @@ mod headers;
 mod http1;
 mod http2;
 mod peer;
+mod phase;
 mod refusal;
 mod request_id;
 mod seal;
@@ -39,16 +40,16 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
 use crate::clock;
 use crate::table::{Asked, Route, Signer, Signing};
 use crate::telemetry::RouteClass;
-use alarm::Alarm;
 use answer::AnswerBody;
 use body::{InboundBody, OutboundBody};
 use client::Client;
 use edge::Doomed;
 use exchange::Terms;
 use peer::Peer;
+pub use phase::Phase;
 use refusal::Refusal;
 pub use tls::{CertificateFiles, InvalidCertificate, Tls};
-pub use worker::{Doors, Phase, Shared, bind, run_worker};
+pub use worker::{Doors, Shared, bind, run_worker};
 use worker::{TableInForce, Worker};
 
 /// Answers one request: the backend's answer, or a refusal in its place.
@@ -118,10 +119,10 @@ async fn forward(
         worker.meters.signed(*class);
     }
     set_target(&mut head, plan.target)?;
-    client.alarm.set(began + plan.route.timeout);
+    client.alarm.set(worker.farewell.by(began + plan.route.timeout));
     let terms = Terms { route: plan.route, signer: plan.signer, payload, upgrade: plan.upgrade };
     let exchange = exchange::exchange(worker, terms, place, head, body);
-    let answer = in_time(&client.alarm, exchange).await?;
+    let answer = in_time(client, exchange).await?;
     client.alarm.silence();
     let ended = clock::now();
     worker.meters.backend_answered(ended.saturating_duration_since(began));
@@ -130,13 +131,16 @@ async fn forward(
 
 /// The outcome of an exchange, or a timeout when the alarm rings first.
 async fn in_time<T>(
-    alarm: &Alarm,
+    client: &Client,
     exchange: impl Future<Output = Result<T, Refusal>>,
 ) -> Result<T, Refusal> {
     let mut exchange = pin!(exchange);
     poll_fn(|cx| match exchange.as_mut().poll(cx) {
         Poll::Ready(done) => Poll::Ready(done),
-        Poll::Pending => alarm.poll_rung(cx, clock::now).map(|()| Err(Refusal::BackendTimeout)),
+        Poll::Pending => client.alarm.poll_rung(cx, clock::now).map(|()| {
+            let has_ended = client.worker.farewell.has_ended(clock::now());
+            Err(if has_ended { Refusal::Draining } else { Refusal::BackendTimeout })
+        }),
     })
     .await
 }

@@ -34,6 +34,7 @@ pub(crate) enum Refusal {
     BackendAnswerBroken,
     NoConfiguration,
     Overloaded,
+    Draining,
     BackendTimeout,
 }
 
@@ -121,6 +122,11 @@ impl Refusal {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "OVERLOADED",
                 "too many bodies are being read at once; try again",
+            ),
+            Self::Draining => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "DRAINING",
+                "this node is being shut down; try again",
             ),
             Self::BackendTimeout => (
                 StatusCode::GATEWAY_TIMEOUT,

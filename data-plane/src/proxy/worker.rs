@@ -14,7 +14,7 @@ use http::HeaderMap;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::LocalOptions;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
@@ -26,6 +26,7 @@ use super::connection;
 use super::edge::Doomed;
 use super::http1;
 use super::peer::{Peer, Trusted};
+use super::phase::{Farewell, Phase};
 use super::refusal::Refusal;
 use super::request_id::RequestIds;
 use super::seal::Seal;
@@ -74,16 +75,6 @@ impl Shared {
     }
 }
 
-/// How far a node is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    Serving,
-    /// No more connections are taken; requests that are under way finish.
-    Draining,
-    /// Whatever is under way is cut off.
-    Stopped,
-}
-
 /// What one worker's requests share.
 pub(crate) struct Worker {
     shared: Arc<Shared>,
@@ -97,9 +88,7 @@ pub(crate) struct Worker {
     pub(super) doomed: Cell<Doomed>,
     pub(super) rooms: http1::Rooms,
     turn: Cell<usize>,
-    is_draining: Cell<bool>,
-    /// Wakes all connections when draining begins.
-    pub(super) drain: Notify,
+    pub(super) farewell: Farewell,
 }
 
 /// A worker's share of the table: counted once for all requests of the worker, so that they
@@ -166,8 +155,7 @@ impl Worker {
             doomed: Cell::default(),
             rooms: http1::Rooms::default(),
             turn: Cell::new(0),
-            is_draining: Cell::new(false),
-            drain: Notify::new(),
+            farewell: Farewell::default(),
         })
     }
 
@@ -191,10 +179,6 @@ impl Worker {
         let turn = self.turn.get().wrapping_add(1);
         self.turn.set(turn);
         turn
-    }
-
-    pub(super) fn is_draining(&self) -> bool {
-        self.is_draining.get()
     }
 
     pub(super) fn trusted(&self) -> &Trusted {
@@ -231,6 +215,7 @@ impl Worker {
         mut phase: watch::Receiver<Phase>,
     ) {
         let mut connections = JoinSet::new();
+        let mut seen = Phase::Serving;
         let mut housekeeping = tokio::time::interval(HOUSEKEEPING_INTERVAL);
         loop {
             let has_room = connections.len() < CONNECTIONS_MAX;
@@ -247,13 +232,38 @@ impl Worker {
                     // An idle worker must not keep a former table alive.
                     drop(self.table());
                 }
-                _ = phase.wait_for(|phase| *phase != Phase::Serving) => break,
+                changed = phase.wait_for(|phase| *phase != seen) => {
+                    // A node that is dropped has stopped.
+                    seen = changed.map_or(Phase::Stopped, |phase| *phase);
+                    if !self.farewell.note(seen) {
+                        break;
+                    }
+                }
             }
         }
-        drop((clear, encrypted));
-        self.is_draining.set(true);
-        self.drain.notify_waiters();
+        self.take_waiting(&mut connections, clear, None);
+        if let Some((listener, tls)) = encrypted {
+            self.take_waiting(&mut connections, listener, Some(&tls));
+        }
+        self.farewell.begin_draining();
         while connections.join_next().await.is_some() {}
+    }
+
+    /// Closes a listener. Whoever has been let in by the system before that is served: for a client
+    /// the connection is there already.
+    fn take_waiting(
+        self: &Rc<Self>,
+        connections: &mut JoinSet<()>,
+        listener: TcpListener,
+        tls: Option<&Arc<Tls>>,
+    ) {
+        let Ok(listener) = listener.into_std() else { return };
+        while let Ok((stream, address)) = listener.accept() {
+            let is_ready = stream.set_nonblocking(true);
+            if let Ok(stream) = is_ready.and_then(|()| TcpStream::from_std(stream)) {
+                self.open(connections, (stream, address), tls.cloned());
+            }
+        }
     }
 
     /// Serves a connection that was accepted.
@@ -264,16 +274,23 @@ impl Worker {
         tls: Option<Arc<Tls>>,
     ) {
         match accepted {
-            Ok((stream, address)) => {
-                let scheme = if tls.is_some() { "https" } else { "http" };
-                if let Some(peer) = self.welcome(address, scheme) {
-                    connections.spawn_local(connection::serve(Rc::clone(self), stream, peer, tls));
-                }
-            }
+            Ok(accepted) => self.open(connections, accepted, tls),
             Err(error) => {
                 warn!(%error, "no connection could be accepted; going on in a moment");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
+        }
+    }
+
+    fn open(
+        self: &Rc<Self>,
+        connections: &mut JoinSet<()>,
+        (stream, address): (TcpStream, SocketAddr),
+        tls: Option<Arc<Tls>>,
+    ) {
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        if let Some(peer) = self.welcome(address, scheme) {
+            connections.spawn_local(connection::serve(Rc::clone(self), stream, peer, tls));
         }
     }
 }

@@ -12,6 +12,7 @@
 mod support;
 
 mod clients;
+mod draining;
 mod edge;
 mod http2;
 mod listing;

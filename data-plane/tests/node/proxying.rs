@@ -249,7 +249,7 @@ async fn requests_under_way_finish_when_the_node_is_shut_down() {
     backend.read_buf(&mut Vec::new()).await.unwrap();
 
     let shutdown = tokio::spawn(node.shutdown());
-    assert!(idle.is_closed().await, "an idle connection is closed at once");
+    assert!(idle.is_closed().await, "an idle connection is closed");
     let ready = get(status, "/ready").await;
     assert_eq!(ready.status, 503);
     assert!(ready.text().contains("draining"));

@@ -28,6 +28,7 @@ use super::answer::AnswerBody;
 use super::backend::Tunnel;
 use super::body::InboundBody;
 use super::client::Client;
+use super::phase::FIRST_REQUEST_TIME;
 use super::refusal::Refusal;
 use super::stream::ClientStream;
 use super::tunnel;
@@ -63,18 +64,19 @@ enum Next {
 pub(super) async fn serve(client: Rc<Client>, stream: ClientStream, begun: BytesMut) {
     let wire = Rc::new(RefCell::new(Wire::new(stream, begun)));
     let worker = Rc::clone(&client.worker);
-    let mut drain = pin!(worker.drain.notified());
+    let mut drain = pin!(worker.farewell.drain.notified());
     // From here on the task is woken when the node drains; whether it does is looked up.
     drain.as_mut().enable();
     client.expect_head(clock::now());
+    let mut is_first = true;
     loop {
-        let next = match hear(&client, &wire, drain.as_mut()).await {
+        let next = match hear(&client, &wire, drain.as_mut(), is_first).await {
             Heard::Request(head) => exchange(&client, &wire, *head).await,
             Heard::Refused(refusal) => refuse(&client, &wire, refusal).await,
             Heard::Nothing => return,
         };
         match next {
-            Next::Request => {}
+            Next::Request => is_first = false,
             Next::Close => return shut(&client, &wire).await,
             Next::Linger => return linger(&client, &wire).await,
             Next::Tunnel(backend) => {
@@ -89,8 +91,14 @@ pub(super) async fn serve(client: Rc<Client>, stream: ClientStream, begun: Bytes
     }
 }
 
-/// Waits for the next head, until the alarm rings or the node drains.
-async fn hear(client: &Client, wire: &RefCell<Wire>, mut drain: Pin<&mut Notified<'_>>) -> Heard {
+/// Waits for the next head, until the alarm rings or the node drains; then the first one of a
+/// connection gets a moment.
+async fn hear(
+    client: &Client,
+    wire: &RefCell<Wire>,
+    mut drain: Pin<&mut Notified<'_>>,
+    is_first: bool,
+) -> Heard {
     let mut headers = client.worker.rooms.headers.take();
     let mut is_told = false;
     let heard = poll_fn(|cx| {
@@ -98,9 +106,13 @@ async fn hear(client: &Client, wire: &RefCell<Wire>, mut drain: Pin<&mut Notifie
         if let Poll::Ready(heard) = wire.poll_head(cx, &mut headers) {
             return Poll::Ready(heard);
         }
-        is_told = is_told || drain.as_mut().poll(cx).is_ready();
-        if client.worker.is_draining() && !wire.has_begun() {
-            return Poll::Ready(Heard::Nothing);
+        if !is_told && (drain.as_mut().poll(cx).is_ready() || client.worker.farewell.is_draining())
+        {
+            is_told = true;
+            if !is_first && !wire.has_begun() {
+                return Poll::Ready(Heard::Nothing);
+            }
+            client.alarm.set(clock::now() + FIRST_REQUEST_TIME);
         }
         client.alarm.poll_rung(cx, clock::now).map(|()| {
             debug!("a connection was idle for too long");
@@ -167,7 +179,7 @@ async fn send(
 ) -> Next {
     let worker = &client.worker;
     let (mut parts, body) = response.into_parts();
-    asked.keeps_alive &= !worker.is_draining();
+    asked.keeps_alive &= !worker.farewell.is_leaving();
     if !matches!(body, AnswerBody::Stream(_)) {
         // Nothing reads on. What has come of the body is thrown away; the rest is waited for by nobody.
         asked.keeps_alive &= poll_fn(|cx| Poll::Ready(wire.borrow_mut().drain(cx))).await;

@@ -33,6 +33,7 @@ pub(crate) fn config(control_plane: &ControlPlane) -> Config {
         proxy_listen: local(),
         status_listen: Some(local()),
         workers: 1,
+        drain_delay: Duration::ZERO,
         ..Config::default()
     }
 }
