@@ -5,7 +5,7 @@
 //! > GET / HTTP/1.1\r\nHost: a\r\n\r\n      what is sent; lines are joined as they stand
 //! < 200                                    one line for each answer, in order:
 //! < 400 BAD_REQUEST                        a status and the code of our JSON; where there is
-//!                                          none, it is the backend's answer, or hyper's own
+//!                                          none, it is the backend's answer
 //! < closed                                 instead of an answer, the node closes
 //! < gone                                   or the client goes away, without waiting
 //! then open                                or `then closed`

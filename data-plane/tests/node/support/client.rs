@@ -29,7 +29,7 @@ impl Answer {
         std::str::from_utf8(&self.body).unwrap()
     }
 
-    /// The code of a refusal; empty where it has no JSON body, as hyper's own have none.
+    /// The code of a refusal; empty where the answer is the backend's.
     pub(crate) fn code(&self) -> &str {
         let after = self.text().split_once(r#""error_code":""#).map(|(_, after)| after);
         after.and_then(|after| after.split_once('"')).map_or("", |(code, _)| code)
