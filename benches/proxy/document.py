@@ -27,8 +27,8 @@ def replace(writer: str, section: str) -> None:
 
 
 def _about(machine: dict[str, str], versions: dict[str, str], day: str) -> str:
-    named = "; ".join(f"{name}: {said}" for name, said in versions.items())
-    return f"{day}, {machine['processor']}, {machine['cores']} cores, Linux {machine['kernel']}.\n{named}."
+    named = ", ".join(f"{name} {version}" for name, version in versions.items())
+    return f"{day}, {machine['processor']}, {machine['cores']} cores, Linux {machine['kernel']}; {named}."
 
 
 def _costs(samples: Samples) -> str:

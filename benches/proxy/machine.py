@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import resource
 import subprocess
 from pathlib import Path
@@ -50,14 +51,15 @@ def described() -> dict[str, str]:
     }
 
 
-def versions(binaries: dict[str, list[str]]) -> dict[str, str]:
-    """The first line that each says about itself."""
+def versions(commands: dict[str, list[str]]) -> dict[str, str]:
+    """The number that each says of itself."""
     said = {}
-    for name, command in binaries.items():
+    for name, command in commands.items():
         try:
             told = subprocess.run(command, capture_output=True, text=True, timeout=10)
         except OSError:
             continue
-        lines = (told.stdout + told.stderr).strip().splitlines()
-        said[name] = next((line.strip() for line in lines if "version" in line or "." in line), "?")
+        # The path that a binary was called by may hold numbers, too.
+        number = re.search(r"\b\d+\.\d+\.\d+\b", (told.stdout + told.stderr).replace(command[0], ""))
+        said[name] = number.group() if number else "?"
     return said

@@ -4,6 +4,7 @@ import argparse
 import datetime
 import json
 import time
+import tomllib
 
 import document
 import machine
@@ -80,7 +81,9 @@ def _store(samples: measure.Samples, described: dict, versions: dict) -> None:
 
 
 def _versions() -> dict[str, str]:
-    return machine.versions({
+    locked = tomllib.loads((places.PROXY / "pingora" / "Cargo.lock").read_text())["package"]
+    pingora = next(package["version"] for package in locked if package["name"] == "pingora")
+    return {"Pingora": pingora} | machine.versions({
         "nginx": ["/usr/sbin/nginx", "-v"],
         "HAProxy": ["/usr/sbin/haproxy", "-v"],
         "Envoy": [str(places.envoy()), "--version"],
@@ -105,8 +108,8 @@ def _options() -> argparse.Namespace:
     options.case = options.case or (QUICK if quick else NAMES)
     options.proxy = options.proxy or PROXIES
     options.rounds = options.rounds or (2 if quick else 5)
-    options.seconds = options.seconds or (2 if quick else 3)
-    options.latency_seconds = options.latency_seconds or (3 if quick else 5)
+    options.seconds = options.seconds or 2
+    options.latency_seconds = options.latency_seconds or (3 if quick else 4)
     options.held = memory.HELD[:1] if quick else memory.HELD
     options.many_routes = not quick
     return options
