@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::alarm::Alarm;
+use super::http2::OpenStream;
 use super::peer::Peer;
 use super::worker::Worker;
 
@@ -16,17 +17,21 @@ pub(super) struct Client {
     pub(super) peer: Rc<Peer>,
     /// Rings when the client takes too long for a head, or the backend for an answer.
     pub(super) alarm: Alarm,
+    /// The stream of HTTP/2 that is open as long as this is there.
+    _stream: Option<OpenStream>,
 }
 
 impl Client {
     pub(super) fn new(worker: Rc<Worker>, peer: Rc<Peer>, now: Instant) -> Rc<Self> {
         let alarm = Alarm::new(now + HEAD_TIME_MAX);
-        Rc::new(Self { worker, peer, alarm })
+        Rc::new(Self { worker, peer, alarm, _stream: None })
     }
 
-    /// The same client on another stream of its connection.
-    pub(super) fn on_another_stream(&self, now: Instant) -> Rc<Self> {
-        Self::new(Rc::clone(&self.worker), Rc::clone(&self.peer), now)
+    /// The same client on a stream of its connection.
+    pub(super) fn on_stream(&self, stream: OpenStream, now: Instant) -> Rc<Self> {
+        let alarm = Alarm::new(now + HEAD_TIME_MAX);
+        let (worker, peer) = (Rc::clone(&self.worker), Rc::clone(&self.peer));
+        Rc::new(Self { worker, peer, alarm, _stream: Some(stream) })
     }
 
     /// The next thing to wait for is a head.

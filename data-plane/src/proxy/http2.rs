@@ -24,6 +24,7 @@ use super::answer::AnswerBody;
 use super::body::InboundBody;
 use super::client::Client;
 use super::edge::HEADERS_BYTES_MAX;
+use super::grpc;
 use super::refusal::Refusal;
 use super::stream::{Begun, ClientStream};
 use crate::clock;
@@ -49,12 +50,8 @@ const PING_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) async fn serve(client: Rc<Client>, stream: ClientStream, begun: BytesMut) {
     let open = Rc::new(Open { streams: Cell::new(0), client: Rc::clone(&client) });
     let service = service_fn(|request| {
-        let stream = open.stream();
-        async move {
-            Ok::<_, Infallible>(
-                answer(&stream.0.client.on_another_stream(clock::now()), request).await,
-            )
-        }
+        let client = client.on_stream(open.stream(), clock::now());
+        async move { Ok::<_, Infallible>(answer(&client, request).await) }
     });
     let connection = http2::Builder::new(LocalTasks)
         .timer(TokioTimer::new())
@@ -100,8 +97,8 @@ struct Open {
     client: Rc<Client>,
 }
 
-/// One of them.
-struct OpenStream(Rc<Open>);
+/// One of them, until its answer has gone out.
+pub(super) struct OpenStream(Rc<Open>);
 
 impl Open {
     fn stream(self: &Rc<Self>) -> OpenStream {
@@ -123,6 +120,7 @@ impl Drop for OpenStream {
 
 async fn answer(client: &Rc<Client>, request: Request<Incoming>) -> Response<AnswerBody> {
     let (mut head, body) = request.into_parts();
+    let is_call = grpc::is_call(&head.headers);
     let mut response = match to_origin_form(&mut head) {
         Ok(()) => {
             let is_empty = http_body::Body::is_end_stream(&body);
@@ -132,6 +130,9 @@ async fn answer(client: &Rc<Client>, request: Request<Incoming>) -> Response<Ans
         Err(refusal) => super::refuse(client, refusal),
     };
     response.headers_mut().remove(CONNECTION);
+    if is_call {
+        grpc::translate(&mut response);
+    }
     response
 }
 

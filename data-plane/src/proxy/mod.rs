@@ -12,6 +12,7 @@ mod clients;
 mod connection;
 mod edge;
 mod exchange;
+mod grpc;
 mod headers;
 mod http1;
 mod http2;

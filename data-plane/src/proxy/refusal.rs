@@ -160,8 +160,16 @@ impl Refusal {
             let allowed = "GET, POST, PUT, DELETE, HEAD, PATCH, OPTIONS";
             headers.insert(ALLOW, HeaderValue::from_static(allowed));
         }
+        response.extensions_mut().insert(Told { code, message });
         response
     }
+}
+
+/// What an answer of our own says, for whoever has to say it otherwise.
+#[derive(Debug, Clone)]
+pub(super) struct Told {
+    pub(super) code: &'static str,
+    pub(super) message: Cow<'static, str>,
 }
 
 /// For a JSON string: the texts are visible ASCII, so two characters need care.

@@ -98,3 +98,20 @@ async fn a_refusal_ends_a_stream_and_not_its_connection() {
     assert_eq!(head.status(), StatusCode::OK);
     assert_eq!(text(head).await, "");
 }
+
+#[tokio::test]
+async fn a_refused_call_of_grpc_is_refused_as_grpc_does_it() {
+    let backend = Backend::start().await;
+    let only = api("/known", backend.address(), |_| {});
+    let resources = Resources::of([group(1, &[]), route(2, 1, only)]);
+    let (node, _control_plane, _stream) = node_with(&resources).await;
+    let mut sender = speak(TcpStream::connect(node.proxy_address()).await.unwrap()).await;
+    let call = request("POST", "http://any.example/shop.Orders/Get");
+    let call = call.header("content-type", "application/grpc+proto").header("te", "trailers");
+    let refused = answer(&mut sender, call, "").await;
+    assert_eq!(refused.status(), StatusCode::OK);
+    assert_eq!(refused.headers()["grpc-status"], "12", "UNIMPLEMENTED");
+    let message = refused.headers()["grpc-message"].to_str().unwrap();
+    assert!(message.starts_with("API_NOT_FOUND: "), "{message}");
+    assert_eq!(text(refused).await, "");
+}
