@@ -15,6 +15,7 @@ mod clients;
 mod draining;
 mod edge;
 mod http2;
+mod http2_frames;
 mod listing;
 mod proxying;
 mod routing;
