@@ -88,7 +88,9 @@ fn in_parts(more: &[(&str, &str)]) -> Vec<u8> {
     let parts: Vec<&[u8]> = block.chunks(16_000).collect();
     let (last, others) = parts[1..].split_last().unwrap();
     let mut frames = frame(HEADERS, END_STREAM, 1, parts[0]);
-    others.iter().for_each(|part| frames.extend(frame(CONTINUATION, 0, 1, part)));
+    for part in others {
+        frames.extend(frame(CONTINUATION, 0, 1, part));
+    }
     frames.extend(frame(CONTINUATION, END_HEADERS, 1, last));
     frames
 }
