@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::Uri;
 
 use crate::network::Network;
-use crate::proxy::CertificateFiles;
+use crate::proxy::{CertificateFiles, UpstreamSettings};
 
 /// How much one client may do, an IPv6 client being a /64; 0: as much as it likes.
 #[derive(Debug, Clone, Copy, Default)]
@@ -45,6 +45,7 @@ pub struct Config {
     /// `X-Forwarded-For`, `-Host`, `-Port` and `-Proto`; of others these are dropped.
     pub trusted_proxies: Vec<Network>,
     pub client_limits: ClientLimits,
+    pub upstream: UpstreamSettings,
     /// Every so-many-th request of a worker is logged, with target `access`; 0: none.
     pub access_log_every: u32,
     /// How long a node that is shut down goes on as before and only says that it is not ready, so that
@@ -76,6 +77,7 @@ impl Default for Config {
             buffered_bytes_max: 256 * 1024 * 1024,
             trusted_proxies: Vec::new(),
             client_limits: ClientLimits::default(),
+            upstream: UpstreamSettings::default(),
             access_log_every: 0,
             drain_delay: Duration::from_secs(1),
             drain_timeout: Duration::from_secs(10),

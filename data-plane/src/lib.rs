@@ -20,4 +20,4 @@ pub mod telemetry;
 pub use config::{ClientLimits, Config, InvalidConfig, ProxyTls};
 pub use network::{InvalidNetwork, Network};
 pub use node::{Node, RunError, run, start};
-pub use proxy::CertificateFiles;
+pub use proxy::{CertificateFiles, Resolve, Resolving, SystemResolver, UpstreamSettings};

@@ -53,6 +53,8 @@ pub struct Node {
     drain_delay: Duration,
     drain_timeout: Duration,
     workers: Vec<Thread>,
+    /// Looks after backends until the last request has finished.
+    upstream: Thread,
     sync: Thread,
     /// Dropping it ends the stream.
     stop_sync: oneshot::Sender<()>,
@@ -114,6 +116,10 @@ pub async fn start(config: Config) -> Result<Node, RunError> {
         })?);
     }
 
+    let beside = Arc::clone(&shared);
+    let upstream =
+        Thread::spawn("upstream".to_owned(), move || proxy::run_upstream(beside, phases))?;
+
     let random = clock::random::<8>().map_err(|e| RunError::Random(io::Error::other(e)))?;
     let identity = Identity {
         node: config.node,
@@ -144,6 +150,7 @@ pub async fn start(config: Config) -> Result<Node, RunError> {
         drain_delay,
         drain_timeout,
         workers,
+        upstream,
         sync,
         stop_sync,
         background,
@@ -191,6 +198,7 @@ impl Node {
         }
         self.phase.send_replace(Phase::Stopped);
         finished(&mut self.workers).await;
+        finished(std::slice::from_mut(&mut self.upstream)).await;
         drop(self.stop_sync);
         finished(std::slice::from_mut(&mut self.sync)).await;
         self.background.shutdown().await;

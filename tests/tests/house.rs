@@ -82,7 +82,7 @@ fn each_library_is_named_in_its_room_only() {
                 "control-plane/src/keystore/",
                 "control-plane/src/log/checkpoint.rs",
                 "data-plane/src/proxy/tls.rs",
-                "data-plane/src/proxy/backend/tls.rs",
+                "data-plane/src/proxy/upstream/tls.rs",
             ],
         ),
         ("rustls::", vec!["data-plane/src/proxy/", "control-plane/src/api/trust.rs"]),

@@ -29,29 +29,53 @@ pub(super) struct Terms<'t> {
 pub(super) async fn exchange(
     worker: &Worker,
     terms: Terms<'_>,
-    mut place: &Place,
-    mut head: Parts,
-    mut body: OutboundBody,
+    place: &Place,
+    head: Parts,
+    body: OutboundBody,
 ) -> Result<Answer, Refusal> {
     if terms.upgrade && !body.is_end_stream() {
         // Nothing of the client's may reach the backend before it has agreed.
         return Err(Refusal::bad_request("a request for an upgrade has no body"));
     }
+    let route = terms.route;
+    let permit = match &route.in_flight {
+        None => None,
+        Some(in_flight) => Some(in_flight.enter().ok_or(Refusal::Overloaded)?),
+    };
+    let until = route.total_timeout.map(|total| clock::now() + total);
+    worker.pool.retry_budget.deposit();
+    let mut answer = tries(worker, terms, place, head, body).await?;
+    if until.is_some() || permit.is_some() {
+        answer.bound(until, permit);
+    }
+    Ok(answer)
+}
+
+async fn tries(
+    worker: &Worker,
+    terms: Terms<'_>,
+    mut place: &Place,
+    mut head: Parts,
+    mut body: OutboundBody,
+) -> Result<Answer, Refusal> {
     let (pool, route) = (&worker.pool, terms.route);
     let mut tries_left = route.retries();
+    let for_backend = backend::Terms { upgrade: terms.upgrade, patience: route.timeout };
     loop {
-        let (upgrade, patience) = (terms.upgrade, route.timeout);
-        let exchanged =
-            backend::exchange(pool, place, &mut head, body, upgrade, patience, clock::now);
+        let exchanged = backend::exchange(pool, place, &mut head, body, for_backend, clock::now);
         let (again, refusal) = match exchanged.await {
             Ok(answer) => return Ok(answer),
             Err(Failed::Broken) => return Err(Refusal::BackendAnswerBroken),
             Err(Failed::Request) => return Err(BODY_BROKE_OFF),
             Err(Failed::Unanswered(again)) => (again, Refusal::BackendAnswerBroken),
             Err(Failed::Unreachable(again)) => (again, Refusal::BackendUnreachable),
+            Err(Failed::Full(again)) => (again, Refusal::Overloaded),
         };
-        tries_left = tries_left.checked_sub(1).ok_or(refusal)?;
-        body = again;
+        let left = tries_left.checked_sub(1);
+        let Some(left) = left.filter(|_| pool.retry_budget.withdraw(clock::now())) else {
+            return Err(refusal);
+        };
+        (tries_left, body) = (left, again);
         place = pool.choose(route, worker.next_turn(), clock::now);
         readdress(worker, place, terms, &mut head)?;
     }

@@ -170,7 +170,7 @@ fn to_origin_form(head: &mut Parts) -> Result<(), Refusal> {
 
 /// hyper's tasks stay on the worker's thread.
 #[derive(Debug, Clone, Copy)]
-struct LocalTasks;
+pub(super) struct LocalTasks;
 
 impl<F: Future + 'static> hyper::rt::Executor<F> for LocalTasks {
     fn execute(&self, task: F) {

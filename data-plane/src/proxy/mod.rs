@@ -24,6 +24,7 @@ mod seal;
 mod stream;
 mod tls;
 mod tunnel;
+mod upstream;
 mod worker;
 
 use std::future::{Future, poll_fn};
@@ -50,6 +51,7 @@ use peer::Peer;
 pub use phase::Phase;
 use refusal::Refusal;
 pub use tls::{CertificateFiles, InvalidCertificate, Tls};
+pub use upstream::{Resolve, Resolving, SystemResolver, UpstreamSettings, run_upstream};
 pub use worker::{Doors, Shared, bind, run_worker};
 use worker::{TableInForce, Worker};
 

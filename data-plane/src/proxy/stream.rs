@@ -1,4 +1,5 @@
-//! A client's socket, in clear or under TLS. It moves bytes and knows nothing of HTTP.
+//! A socket, in clear or under TLS, towards a client or a backend. It moves bytes and knows nothing
+//! of HTTP.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -7,12 +8,15 @@ use std::task::{Context, Poll};
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio_rustls::server::TlsStream;
+use tokio_rustls::{client, server};
+
+pub(super) type ClientStream = Socket<server::TlsStream<TcpStream>>;
+pub(super) type BackendStream = Socket<client::TlsStream<TcpStream>>;
 
 #[derive(Debug)]
-pub(super) enum ClientStream {
+pub(super) enum Socket<T> {
     Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<T>),
 }
 
 impl ClientStream {
@@ -26,7 +30,7 @@ impl ClientStream {
     }
 }
 
-impl AsyncRead for ClientStream {
+impl<T: AsyncRead + Unpin> AsyncRead for Socket<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -39,7 +43,7 @@ impl AsyncRead for ClientStream {
     }
 }
 
-impl AsyncWrite for ClientStream {
+impl<T: AsyncWrite + Unpin> AsyncWrite for Socket<T> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

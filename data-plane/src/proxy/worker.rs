@@ -31,6 +31,7 @@ use super::refusal::Refusal;
 use super::request_id::RequestIds;
 use super::seal::Seal;
 use super::tls::Tls;
+use super::upstream::Upstream;
 use crate::clock;
 use crate::config::Config;
 use crate::table::RoutingTable;
@@ -60,6 +61,7 @@ pub struct Shared {
     /// None where clients may do as much as they like.
     clients: Option<Clients>,
     access_log_every: u32,
+    upstream: Arc<Upstream>,
 }
 
 impl Shared {
@@ -71,7 +73,12 @@ impl Shared {
             trusted: Trusted::new(config.trusted_proxies.clone()),
             clients: Clients::new(config, clock::now()),
             access_log_every: config.access_log_every,
+            upstream: Arc::new(Upstream::new(config.upstream.clone())),
         }
+    }
+
+    pub(super) fn upstream(&self) -> &Arc<Upstream> {
+        &self.upstream
     }
 }
 
@@ -146,9 +153,9 @@ impl Worker {
     fn new(shared: Arc<Shared>, meters: Arc<WorkerMeters>) -> io::Result<Self> {
         Ok(Self {
             access_log: AccessLog::new(shared.access_log_every),
+            pool: Pool::new(Arc::clone(&shared.upstream)),
             shared,
             table: RefCell::default(),
-            pool: Pool::default(),
             seal: Seal::new(),
             request_ids: RequestIds::new(clock::random().map_err(io::Error::other)?),
             meters,

@@ -4,7 +4,9 @@
 
 mod builder;
 mod host_router;
+mod in_flight;
 mod listing;
+mod place;
 mod route;
 mod signer;
 
@@ -20,8 +22,10 @@ use matchit::Params;
 
 pub use builder::TableBuilder;
 pub use host_router::{Found, HostRouter, Shadowed};
+pub use in_flight::{InFlight, Permit};
 pub use listing::{ListPlace, Listed};
-pub use route::{InvalidRoute, PATH_PARAMS_MAX, Place, Route};
+pub use place::{Health, Place, TlsTerms};
+pub use route::{InvalidRoute, PATH_PARAMS_MAX, Route};
 pub use signer::{InvalidSigner, SignatureKey, Signer};
 
 /// A place in an environment's table.
@@ -96,6 +100,12 @@ impl RoutingTable {
             Some(stage) => self.environments.iter().find(|e| *e.name == *stage),
         }?;
         environment.find(asked)
+    }
+
+    /// Every target that the table leads to; one that several APIs share comes several times.
+    pub fn places(&self) -> impl Iterator<Item = &Place> {
+        let entries = self.environments.iter().flat_map(|environment| &environment.entries);
+        entries.flatten().flat_map(|entry| entry.route.all_places())
     }
 }
 

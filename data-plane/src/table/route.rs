@@ -1,16 +1,15 @@
 //! A published API as a node holds it: everything that a request needs is prepared once, when
 //! the definition arrives. It never holds a signature key: bindings change without it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use countersign_shared::api::{
-    ApiDefinition, ApiPath, BackendProtocol, BackendTarget, BodyPolicy, Scheme,
-};
+use countersign_shared::api::{ApiDefinition, ApiPath, BodyPolicy};
 use countersign_shared::id::GroupId;
 use countersign_shared::signing::{QueryMode, Target, TargetError};
-use http::HeaderValue;
 use matchit::Params;
+
+use super::in_flight::InFlight;
+use super::place::Place;
 
 /// How many `{param}` segments a path may have; the routing tree can tell no more apart.
 pub const PATH_PARAMS_MAX: usize = 25;
@@ -22,17 +21,13 @@ pub struct Route {
     pub definition: ApiDefinition,
     /// At least one.
     places: (Place, Vec<Place>),
+    /// Until the answer has begun.
     pub timeout: Duration,
+    /// Until the answer has come to its end.
+    pub total_timeout: Option<Duration>,
+    /// None where any number of requests may be under way.
+    pub in_flight: Option<InFlight>,
     mapping: Mapping,
-}
-
-/// One target of a backend.
-#[derive(Debug, Clone)]
-pub struct Place {
-    /// `host:port`, what is connected to and what the pool of connections is filed under.
-    pub address: Arc<str>,
-    /// The Host that the backend sees.
-    pub host: HeaderValue,
 }
 
 /// The definition cannot be served by this node.
@@ -42,8 +37,6 @@ pub enum InvalidRoute {
     Params(usize),
     #[error("the backend has no target")]
     NoTarget,
-    #[error("this node reaches backends by HTTP/1.1 in clear only")]
-    Protocol,
     #[error("the backend's target `{0}` cannot stand in a Host header")]
     Host(String),
 }
@@ -68,17 +61,18 @@ impl Route {
         if params > PATH_PARAMS_MAX {
             return Err(InvalidRoute::Params(params));
         }
-        let scheme = definition.backend.scheme;
-        if scheme == Scheme::Https || definition.backend.protocol == BackendProtocol::Http2 {
-            return Err(InvalidRoute::Protocol);
-        }
-        let mut places = definition.backend.targets.iter().map(|target| Place::new(target, scheme));
+        let backend = &definition.backend;
+        let mut places = backend.targets.iter().map(|target| Place::new(target, backend));
         let first = places.next().ok_or(InvalidRoute::NoTarget)??;
         let places = (first, places.collect::<Result<_, _>>()?);
+        let timeout = Duration::from_millis(backend.timeout_ms.into());
+        let total = backend.total_timeout_ms.map(|ms| Duration::from_millis(ms.into()));
         Ok(Self {
             group,
             places,
-            timeout: Duration::from_millis(definition.backend.timeout_ms.into()),
+            timeout: total.map_or(timeout, |total| total.min(timeout)),
+            total_timeout: total,
+            in_flight: backend.concurrency_max.map(InFlight::at_most),
             mapping: definition.backend.path.as_ref().map_or(Mapping::AsReceived, Mapping::new),
             definition,
         })
@@ -108,6 +102,11 @@ impl Route {
         1 + self.places.1.len()
     }
 
+    /// All targets.
+    pub fn all_places(&self) -> impl Iterator<Item = &Place> {
+        (0..self.places()).map(|at| self.place(at))
+    }
+
     /// One of the targets; the first where there are not so many.
     pub fn place(&self, at: usize) -> &Place {
         let (first, others) = &self.places;
@@ -124,14 +123,6 @@ impl Route {
 
     pub fn retries(&self) -> u32 {
         self.definition.backend.retries
-    }
-}
-
-impl Place {
-    fn new(target: &BackendTarget, scheme: Scheme) -> Result<Self, InvalidRoute> {
-        let host = HeaderValue::from_str(target.authority())
-            .map_err(|_| InvalidRoute::Host(target.authority().to_owned()))?;
-        Ok(Self { address: Arc::from(format!("{}:{}", target.host(), target.port(scheme))), host })
     }
 }
 

@@ -1,18 +1,23 @@
-//! A backend's answer, its body read as it is asked for, or the tunnel that it opens. When it has been read to its end and
-//! nothing is in doubt, the connection goes back to the pool; in every other case it is closed.
+//! A backend's answer, whichever protocol brought it: its head, its body read as it is asked for,
+//! or the tunnel that it opens.
 
+use std::future::Future;
 use std::io;
-use std::task::{Context, Poll, ready};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use http_body::Frame;
+use tokio::time::Sleep;
 
-use super::head::{AnswerHead, Framing};
+use super::head::AnswerHead;
+use super::http1_body::Http1Body;
+use super::http2::Http2Body;
 use super::pool::Lease;
 use super::tunnel::Tunnel;
-use crate::proxy::chunks::{Chunks, Step};
+use crate::table::Permit;
 
 #[derive(Debug)]
 pub(in crate::proxy) struct Answer {
@@ -24,114 +29,102 @@ pub(in crate::proxy) struct Answer {
 /// What of the body is still to be read.
 #[derive(Debug)]
 pub(in crate::proxy) struct BackendBody {
-    /// Dropped when the body has ended.
-    lease: Option<Lease>,
-    reading: Reading,
-    keeps_alive: bool,
+    source: Source,
+    /// When it is cut off; none for most APIs, which cost no timer.
+    until: Option<Pin<Box<Sleep>>>,
+    /// What it counts as under way, where its API counts.
+    permit: Option<Permit>,
 }
 
 #[derive(Debug)]
-enum Reading {
-    Length(u64),
-    Chunks(Chunks),
-    UntilClose,
+enum Source {
+    Http1(Http1Body),
+    Http2(Box<Http2Body>),
+    /// It took too long.
+    CutOff,
 }
 
 impl Answer {
-    pub(super) fn new(head: AnswerHead, lease: Lease) -> Self {
+    pub(super) fn of_http1(head: AnswerHead, lease: Lease) -> Self {
         let AnswerHead { status, headers, framing, keeps_alive } = head;
-        let reading = match framing {
-            Framing::Length(bytes) => Reading::Length(bytes),
-            Framing::Chunked => Reading::Chunks(Chunks::default()),
-            Framing::UntilClose | Framing::Tunnel => Reading::UntilClose,
-        };
-        Self { status, headers, body: BackendBody { lease: Some(lease), reading, keeps_alive } }
+        let source = Source::Http1(Http1Body::new(lease, framing, keeps_alive));
+        Self { status, headers, body: BackendBody { source, until: None, permit: None } }
+    }
+
+    pub(super) fn of_http2(status: StatusCode, headers: HeaderMap, body: Http2Body) -> Self {
+        let source = Source::Http2(Box::new(body));
+        Self { status, headers, body: BackendBody { source, until: None, permit: None } }
+    }
+
+    /// The answer has to have come to its end by then, and counts as under way until it has.
+    pub(in crate::proxy) fn bound(&mut self, until: Option<Instant>, permit: Option<Permit>) {
+        self.body.until = until.map(|until| Box::pin(tokio::time::sleep_until(until.into())));
+        self.body.permit = permit;
     }
 
     /// The tunnel that a 101 opens; none for any other answer.
-    pub(in crate::proxy) fn into_tunnel(mut self) -> Option<Tunnel> {
-        if self.status != StatusCode::SWITCHING_PROTOCOLS {
-            return None;
+    pub(in crate::proxy) fn into_tunnel(self) -> Option<Tunnel> {
+        let BackendBody { source, permit, .. } = self.body;
+        match source {
+            Source::Http1(body) if self.status == StatusCode::SWITCHING_PROTOCOLS => {
+                Some(Tunnel::new(body.into_lease()?, permit))
+            }
+            _ => None,
         }
-        self.body.lease.take().map(Tunnel::new)
     }
 }
 
 impl BackendBody {
     /// The whole body, where it came together with the head.
     pub(in crate::proxy) fn take_whole(&mut self, now: Instant) -> Option<Bytes> {
-        let Reading::Length(left) = self.reading else { return None };
-        let incoming = &mut self.lease.as_mut()?.connection.incoming;
-        let bytes = usize::try_from(left).ok().filter(|bytes| *bytes <= incoming.len())?;
-        let whole = incoming.split_to(bytes).freeze();
-        self.reading = Reading::Length(0);
-        self.end(now);
+        let whole = match &mut self.source {
+            Source::Http1(body) => body.take_whole(now),
+            Source::Http2(body) => body.take_whole(),
+            Source::CutOff => None,
+        }?;
+        self.permit = None;
         Some(whole)
     }
 
-    /// The next piece, or trailers; none at the end. `now` is asked only there.
+    /// The next piece, or the trailers of gRPC; none at the end. `now` is asked only there.
     pub(in crate::proxy) fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
         now: fn() -> Instant,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        let piece = ready!(self.poll_reading(cx));
-        if self.has_ended() || piece.is_none() {
-            self.end(now());
+        if let Some(until) = &mut self.until
+            && until.as_mut().poll(cx).is_ready()
+        {
+            self.until = None;
+            self.source = Source::CutOff;
         }
-        Poll::Ready(piece.map(|piece| piece.map(Frame::data)))
+        let frame = match &mut self.source {
+            Source::Http1(body) => {
+                body.poll_piece(cx, now).map(|piece| piece.map(|piece| piece.map(Frame::data)))
+            }
+            Source::Http2(body) => body.poll_frame(cx),
+            Source::CutOff => Poll::Ready(Some(Err(io::ErrorKind::TimedOut.into()))),
+        };
+        if matches!(frame, Poll::Ready(None | Some(Err(_)))) || self.has_ended() {
+            (self.until, self.permit) = (None, None);
+        }
+        frame
     }
 
     /// How many bytes are still to come, where the head said so.
     pub(in crate::proxy) fn bytes_left(&self) -> Option<u64> {
-        match self.reading {
-            Reading::Length(left) => Some(left),
-            Reading::Chunks(_) | Reading::UntilClose => None,
+        match &self.source {
+            Source::Http1(body) => body.bytes_left(),
+            Source::Http2(body) => body.bytes_left(),
+            Source::CutOff => None,
         }
     }
 
     pub(in crate::proxy) fn has_ended(&self) -> bool {
-        matches!(self.reading, Reading::Length(0))
-    }
-
-    fn poll_reading(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
-        let Some(lease) = &mut self.lease else { return Poll::Ready(None) };
-        let connection = &mut lease.connection;
-        loop {
-            let incoming = &mut connection.incoming;
-            match &mut self.reading {
-                Reading::Length(0) => return Poll::Ready(None),
-                Reading::Length(left) if !incoming.is_empty() => {
-                    let here =
-                        usize::try_from(*left).map_or(incoming.len(), |l| l.min(incoming.len()));
-                    *left -= here as u64;
-                    return Poll::Ready(Some(Ok(incoming.split_to(here).freeze())));
-                }
-                Reading::UntilClose if !incoming.is_empty() => {
-                    return Poll::Ready(Some(Ok(incoming.split().freeze())));
-                }
-                Reading::Chunks(chunks) => match chunks.step(incoming) {
-                    Ok(Step::Data(data)) => return Poll::Ready(Some(Ok(data))),
-                    Ok(Step::End) => return Poll::Ready(None),
-                    Ok(Step::NeedsMore) => {}
-                    Err(malformed) => return Poll::Ready(Some(Err(io::Error::other(malformed)))),
-                },
-                Reading::Length(_) | Reading::UntilClose => {}
-            }
-            match ready!(connection.poll_body(cx)) {
-                Ok(0) if matches!(self.reading, Reading::UntilClose) => return Poll::Ready(None),
-                Ok(0) => return Poll::Ready(Some(Err(io::ErrorKind::UnexpectedEof.into()))),
-                Ok(_) => {}
-                Err(error) => return Poll::Ready(Some(Err(error))),
-            }
-        }
-    }
-
-    fn end(&mut self, now: Instant) {
-        let Some(lease) = self.lease.take() else { return };
-        let connection = &lease.connection;
-        if self.keeps_alive && connection.is_sent() && connection.incoming.is_empty() {
-            lease.give_back(now);
+        match &self.source {
+            Source::Http1(body) => body.has_ended(),
+            Source::Http2(body) => body.has_ended(),
+            Source::CutOff => false,
         }
     }
 }

@@ -22,7 +22,7 @@ impl Pool {
             return route.place(0);
         }
         let now = now();
-        route.place(chosen(places, turn, |at| self.standing(&route.place(at).address, now)))
+        route.place(chosen(places, turn, |at| self.standing(route.place(at), now)))
     }
 }
 

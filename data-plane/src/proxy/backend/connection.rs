@@ -5,19 +5,21 @@
 use std::future::Future;
 use std::io;
 use std::mem::MaybeUninit;
-use std::pin::pin;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::BytesMut;
 use http::HeaderMap;
 use http_body::Body;
 use socket2::SockRef;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::head::{self, AnswerHead, Asked, Length, Malformed};
 use crate::proxy::body::OutboundBody;
 use crate::proxy::http1::{Framing, Outgoing, Stopped};
+use crate::proxy::stream::{BackendStream, Socket};
 
 /// Room that is made for each read of a head and for each read of a body.
 const HEAD_READ_BYTES: usize = 8 * 1024;
@@ -25,7 +27,9 @@ const BODY_READ_BYTES: usize = 64 * 1024;
 
 #[derive(Debug)]
 pub(super) struct BackendConnection {
-    pub(super) stream: TcpStream,
+    pub(super) stream: BackendStream,
+    /// Which of the target's addresses it leads to.
+    pub(super) address: SocketAddr,
     /// What has come in and was not taken yet.
     pub(super) incoming: BytesMut,
     outgoing: Outgoing<OutboundBody>,
@@ -57,8 +61,14 @@ pub(super) enum Broken {
 }
 
 impl BackendConnection {
-    pub(super) fn new(stream: TcpStream) -> Self {
-        Self { stream, incoming: BytesMut::new(), outgoing: Outgoing::default(), is_broken: false }
+    pub(super) fn new(stream: BackendStream, address: SocketAddr) -> Self {
+        Self {
+            stream,
+            address,
+            incoming: BytesMut::new(),
+            outgoing: Outgoing::default(),
+            is_broken: false,
+        }
     }
 
     /// Lays the request down to be sent.
@@ -121,17 +131,23 @@ impl BackendConnection {
     }
 
     /// Whether an idle connection may take a request: nothing has come in, not even its end.
-    pub(super) fn is_quiet(&self, check: Check) -> bool {
-        let is_quiet = |read: io::Result<usize>| {
-            read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
-        };
-        if check == Check::Looked {
-            let socket = SockRef::from(&self.stream);
-            return is_quiet(socket.peek(&mut [MaybeUninit::uninit()]));
-        }
+    pub(super) fn is_quiet(&mut self, check: Check) -> bool {
         let mut cx = Context::from_waker(Waker::noop());
-        self.stream.poll_read_ready(&mut cx).is_pending()
-            || is_quiet(self.stream.try_read(&mut [0]))
+        match &mut self.stream {
+            Socket::Plain(stream) if check == Check::Looked => is_silent(stream),
+            Socket::Plain(stream) => {
+                stream.poll_read_ready(&mut cx).is_pending()
+                    || would_block(stream.try_read(&mut [0]))
+            }
+            Socket::Tls(stream) => {
+                // Whatever belongs to TLS alone, such as a ticket, is taken on the way.
+                let mut byte = [0];
+                let is_pending =
+                    Pin::new(&mut *stream).poll_read(&mut cx, &mut ReadBuf::new(&mut byte));
+                let is_looked_at = check == Check::Looked;
+                is_pending.is_pending() && (!is_looked_at || is_silent(stream.get_ref().0))
+            }
+        }
     }
 
     fn poll_incoming(&mut self, cx: &mut Context<'_>, room: usize) -> Poll<io::Result<usize>> {
@@ -154,4 +170,13 @@ impl BackendConnection {
         }
         Poll::Ready(Ok(()))
     }
+}
+
+/// As far as the system knows, which may be more than the runtime does.
+fn is_silent(stream: &TcpStream) -> bool {
+    would_block(SockRef::from(stream).peek(&mut [MaybeUninit::uninit()]))
+}
+
+fn would_block(read: io::Result<usize>) -> bool {
+    read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
 }

@@ -5,42 +5,48 @@
 //! This is HTTP/1.1 of our own instead of hyper's client, for two reasons. The framing of both
 //! sides has to be ours to judge: a connection is used again only after an exchange that was
 //! clean beyond doubt. And hyper's client is a task and three channels per connection, which was
-//! a third of what a signed request cost.
+//! a third of what a signed request cost. HTTP/2 frames itself, and is hyper's.
 
 mod answer;
 mod choice;
+mod connect;
 mod connection;
 mod head;
+mod http1;
+mod http1_body;
+mod http2;
 mod pool;
+mod retry_budget;
 mod tunnel;
 
-use std::future::poll_fn;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use countersign_shared::api::BackendProtocol;
 use http::Method;
 use http::request::Parts;
-use http::uri::PathAndQuery;
-use tokio::net::TcpStream;
-use tokio::time::timeout;
-use tracing::debug;
 
 use super::body::OutboundBody;
 use crate::table::Place;
 pub(super) use answer::{Answer, BackendBody};
-use connection::{Broken, Check};
-use head::Asked;
-use pool::Lease;
 pub(super) use pool::Pool;
 pub(super) use tunnel::Tunnel;
 
-const CONNECT_TIMEOUT_MAX: Duration = Duration::from_secs(2);
+/// What an exchange with one place is bound to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms {
+    /// Whether the backend is asked for a WebSocket, and may answer 101. Only with HTTP/1.1.
+    pub(super) upgrade: bool,
+    /// For a connection, if the place is not more patient itself.
+    pub(super) patience: Duration,
+}
 
 /// Why there is no answer.
 #[derive(Debug)]
 pub(super) enum Failed {
     /// There is no connection; the body is untouched.
     Unreachable(OutboundBody),
+    /// There are as many connections as there may be; the body is untouched.
+    Full(OutboundBody),
     /// Not a byte of an answer came, and the request may be sent again: here is its body.
     Unanswered(OutboundBody),
     /// The answer, or the lack of one, says nothing of what the backend did.
@@ -55,79 +61,23 @@ pub(super) async fn exchange(
     pool: &Pool,
     place: &Place,
     head: &mut Parts,
-    mut body: OutboundBody,
-    upgrade: bool,
-    patience: Duration,
+    body: OutboundBody,
+    terms: Terms,
     now: fn() -> Instant,
 ) -> Result<Answer, Failed> {
-    let target = pool.target(&place.address);
-    let is_safe = matches!(head.method, Method::GET | Method::HEAD | Method::OPTIONS);
-    let check = if is_safe { Check::Known } else { Check::Looked };
-    if let Some(lease) = target.take(check) {
-        let again = if is_safe { body.again() } else { None };
-        match (once(lease, head, body, upgrade).await, again) {
-            (Err(Broken::Unanswered), Some(again)) => body = again,
-            (done, _) => return done.map_err(Failed::from),
+    let target = pool.target(place);
+    match place.protocol {
+        BackendProtocol::Http1 => {
+            http1::exchange(pool, &target, place, head, body, terms, now).await
         }
-    }
-    let Some(stream) = connect(&place.address, patience).await else {
-        target.failed(now());
-        return Err(Failed::Unreachable(body));
-    };
-    let again = if is_safe { body.again() } else { None };
-    match (once(target.lease(stream), head, body, upgrade).await, again) {
-        (Ok(answer), _) => {
-            target.answered();
-            Ok(answer)
-        }
-        (Err(Broken::Unanswered), again) => {
-            target.failed(now());
-            Err(again.map_or(Failed::Broken, Failed::Unanswered))
-        }
-        (Err(broken), _) => Err(broken.into()),
-    }
-}
-
-async fn once(
-    mut lease: Lease,
-    head: &mut Parts,
-    body: OutboundBody,
-    upgrade: bool,
-) -> Result<Answer, Broken> {
-    let connection = &mut lease.connection;
-    let target = head.uri.path_and_query().map_or("/", PathAndQuery::as_str);
-    let asked = Asked { method: &head.method, upgrade };
-    connection.begin(asked, target, &head.headers, body);
-    let answer = poll_fn(|cx| connection.poll_head(cx, asked, &mut head.headers)).await;
-    match answer {
-        Ok(answer) => Ok(Answer::new(answer, lease)),
-        Err(broken) => {
-            debug!(reason = %broken, "no answer from the backend");
-            Err(broken)
+        BackendProtocol::Http2 => {
+            let exchange = http2::exchange(pool, &target, place, head, body, terms, now);
+            Box::pin(exchange).await
         }
     }
 }
 
-impl From<Broken> for Failed {
-    fn from(broken: Broken) -> Self {
-        match broken {
-            Broken::Request => Self::Request,
-            Broken::Unanswered | Broken::Malformed(_) | Broken::Answer(_) => Self::Broken,
-        }
-    }
-}
-
-async fn connect(address: &Arc<str>, patience: Duration) -> Option<TcpStream> {
-    let opening = TcpStream::connect(&**address);
-    let opened = Box::pin(timeout(patience.min(CONNECT_TIMEOUT_MAX), opening)).await;
-    match opened.unwrap_or_else(|elapsed| Err(elapsed.into())) {
-        Ok(stream) => {
-            stream.set_nodelay(true).ok()?;
-            Some(stream)
-        }
-        Err(error) => {
-            debug!(%address, %error, "no connection to the backend");
-            None
-        }
-    }
+/// Whether a request may be sent twice without doing anything twice.
+fn is_safe(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }

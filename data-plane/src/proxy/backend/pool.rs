@@ -1,42 +1,60 @@
 //! Connections to backends that wait for their next request, and how each target stands: one pool
 //! per worker, so that nothing is shared and nothing locked. A connection comes back only after an
-//! exchange that ended cleanly, and leaves when it is closed, idle for too long or one too many.
+//! exchange that ended cleanly, and leaves when it is closed, idle for too long, one too many, or
+//! leads to an address that is no longer the target's.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::net::TcpStream;
+use tokio::sync::Mutex;
 
 use super::connection::{BackendConnection, Check};
+use super::http2::Multiplexed;
+use super::retry_budget::RetryBudget;
+use crate::proxy::stream::BackendStream;
+use crate::proxy::upstream::Upstream;
+use crate::table::Place;
 
-/// Per target and worker.
-const IDLE_CONNECTIONS_MAX: usize = 256;
-const IDLE_TIME_MAX: Duration = Duration::from_mins(1);
 /// How long a target is passed over after its first failure; twice as long after each further one,
 const REST_MIN: Duration = Duration::from_secs(1);
 /// up to this.
 const REST_MAX: Duration = Duration::from_secs(30);
 
-#[derive(Debug, Default)]
-pub(in crate::proxy) struct Pool(RefCell<HashMap<Arc<str>, Rc<Target>>>);
+#[derive(Debug)]
+pub(in crate::proxy) struct Pool {
+    targets: RefCell<HashMap<Arc<str>, Rc<Target>>>,
+    pub(super) upstream: Arc<Upstream>,
+    pub(in crate::proxy) retry_budget: RetryBudget,
+}
 
-/// One `host:port`: its idle connections, and how it stands.
-#[derive(Debug, Default)]
+/// One way to reach one `host:port`: its connections, and how it stands.
+#[derive(Debug)]
 pub(super) struct Target {
+    upstream: Arc<Upstream>,
+    /// Where its address is a name.
+    name: Option<Arc<str>>,
     idle: RefCell<Vec<Idle>>,
+    /// Connections of HTTP/2, which many requests share.
+    pub(super) multiplexed: RefCell<Vec<Multiplexed>>,
+    /// Held while one of them is being made, so that those who need it wait for it.
+    pub(super) opening: Mutex<()>,
     in_flight: Cell<usize>,
     /// In a row.
     failures: Cell<u32>,
     rests_until: Cell<Option<Instant>>,
+    /// Behind its name, as far as this worker knows; none where it has no name.
+    addresses: RefCell<Option<Arc<[SocketAddr]>>>,
+    address_turn: Cell<usize>,
 }
 
 /// How a target stands; the lesser takes the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Standing {
-    /// It has just failed.
+    /// It has just failed, or fails its health checks.
     pub(super) rests: bool,
     /// Requests of this worker that it has to answer.
     pub(super) in_flight: usize,
@@ -55,43 +73,81 @@ pub(super) struct Lease {
     target: InFlight,
 }
 
-/// Counts as long as it is there.
+/// A request that a target has to answer; counts as long as it is there.
 #[derive(Debug)]
-struct InFlight(Rc<Target>);
+pub(super) struct InFlight(Rc<Target>);
 
 impl Pool {
-    pub(super) fn target(&self, address: &Arc<str>) -> Rc<Target> {
-        let mut targets = self.0.borrow_mut();
-        match targets.get(address) {
-            Some(target) => Rc::clone(target),
-            None => Rc::clone(targets.entry(Arc::clone(address)).or_default()),
+    pub(in crate::proxy) fn new(upstream: Arc<Upstream>) -> Self {
+        Self { targets: RefCell::default(), upstream, retry_budget: RetryBudget::default() }
+    }
+
+    pub(super) fn target(&self, place: &Place) -> Rc<Target> {
+        let mut targets = self.targets.borrow_mut();
+        if let Some(target) = targets.get(&place.filed_under) {
+            return Rc::clone(target);
+        }
+        let target = Rc::new(Target::new(place, Arc::clone(&self.upstream)));
+        targets.insert(Arc::clone(&place.filed_under), Rc::clone(&target));
+        target
+    }
+
+    pub(super) fn standing(&self, place: &Place, now: Instant) -> Standing {
+        let is_out = place.health.as_ref().is_some_and(|health| health.is_out());
+        match self.targets.borrow().get(&place.filed_under) {
+            None => Standing { rests: is_out, in_flight: 0 },
+            Some(target) => {
+                let in_flight = target.in_flight.get();
+                Standing { rests: is_out || target.rests(now), in_flight }
+            }
         }
     }
 
-    pub(super) fn standing(&self, address: &Arc<str>, now: Instant) -> Standing {
-        self.0.borrow().get(address).map_or(Standing { rests: false, in_flight: 0 }, |target| {
-            Standing { rests: target.rests(now), in_flight: target.in_flight.get() }
-        })
-    }
-
-    /// Closes what is closed on the other side or has been idle for too long.
+    /// Closes what is closed on the other side, has been idle for too long, or leads to an address
+    /// that is no longer behind its name.
     pub(in crate::proxy) fn sweep(&self, now: Instant) {
-        self.0.borrow_mut().retain(|_, target| {
-            let mut idle = target.idle.borrow_mut();
-            idle.retain(|idle| {
-                now.saturating_duration_since(idle.since) < IDLE_TIME_MAX
-                    && idle.connection.is_quiet(Check::Known)
-            });
-            !idle.is_empty() || target.failures.get() > 0 || Rc::strong_count(target) > 1
+        self.targets.borrow_mut().retain(|_, target| {
+            target.sweep(now);
+            target.has_connections() || target.failures.get() > 0 || Rc::strong_count(target) > 1
         });
     }
 }
 
 impl Target {
+    fn new(place: &Place, upstream: Arc<Upstream>) -> Self {
+        Self {
+            upstream,
+            name: place.literal.is_none().then(|| Arc::clone(&place.address)),
+            idle: RefCell::default(),
+            multiplexed: RefCell::default(),
+            opening: Mutex::default(),
+            in_flight: Cell::new(0),
+            failures: Cell::new(0),
+            rests_until: Cell::new(None),
+            addresses: RefCell::default(),
+            address_turn: Cell::new(0),
+        }
+    }
+
+    /// One more request that it has to answer.
+    pub(super) fn begin(self: &Rc<Self>) -> InFlight {
+        InFlight::to(self)
+    }
+
+    /// Requests of this worker that it has to answer.
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight.get()
+    }
+
+    /// Whether with so many connections in use there may be no other.
+    pub(super) fn is_full(&self, connections: usize) -> bool {
+        connections >= self.upstream.settings.connections_max
+    }
+
     /// The connection that was used last: the others get the chance to grow too old.
     pub(super) fn take(self: &Rc<Self>, check: Check) -> Option<Lease> {
         let mut idle = self.idle.borrow_mut();
-        while let Some(Idle { connection, .. }) = idle.pop() {
+        while let Some(Idle { mut connection, .. }) = idle.pop() {
             if connection.is_quiet(check) {
                 return Some(Lease { connection, target: InFlight::to(self) });
             }
@@ -99,9 +155,41 @@ impl Target {
         None
     }
 
-    pub(super) fn lease(self: &Rc<Self>, stream: TcpStream) -> Lease {
-        let connection = Box::new(BackendConnection::new(stream));
-        Lease { connection, target: InFlight::to(self) }
+    /// The addresses that a new connection may lead to, the next in turn first.
+    pub(super) fn in_turn(
+        &self,
+        addresses: &Arc<[SocketAddr]>,
+    ) -> impl Iterator<Item = SocketAddr> {
+        let turn = self.address_turn.get();
+        self.address_turn.set(turn.wrapping_add(1));
+        self.addresses.replace(Some(Arc::clone(addresses)));
+        let (addresses, count) = (Arc::clone(addresses), addresses.len());
+        (0..count).filter_map(move |ahead| addresses.get(turn.wrapping_add(ahead) % count).copied())
+    }
+
+    /// Whether an address is still one of the target's.
+    fn leads_to(&self, address: SocketAddr) -> bool {
+        self.addresses.borrow().as_ref().is_none_or(|addresses| addresses.contains(&address))
+    }
+
+    fn sweep(&self, now: Instant) {
+        if let Some(known) = self.name.as_ref().and_then(|name| self.upstream.names.known(name)) {
+            self.addresses.replace(Some(known));
+        }
+        let idle_time_max = self.upstream.settings.idle_time_max;
+        self.idle.borrow_mut().retain_mut(|idle| {
+            now.saturating_duration_since(idle.since) < idle_time_max
+                && self.leads_to(idle.connection.address)
+                && idle.connection.is_quiet(Check::Known)
+        });
+        // Requests that are under way on one that goes come to their end.
+        self.multiplexed.borrow_mut().retain(|connection| {
+            self.leads_to(connection.address) && connection.is_wanted(now, idle_time_max)
+        });
+    }
+
+    fn has_connections(&self) -> bool {
+        !self.idle.borrow().is_empty() || !self.multiplexed.borrow().is_empty()
     }
 
     /// It could not be reached, or gave no answer over a new connection. What fails while it rests
@@ -139,9 +227,16 @@ impl Drop for InFlight {
 }
 
 impl Lease {
+    /// Of a new connection.
+    pub(super) fn new(stream: BackendStream, address: SocketAddr, target: InFlight) -> Self {
+        Self { connection: Box::new(BackendConnection::new(stream, address)), target }
+    }
+
     pub(super) fn give_back(self, now: Instant) {
-        let mut idle = self.target.0.idle.borrow_mut();
-        if idle.len() < IDLE_CONNECTIONS_MAX {
+        let target = &self.target.0;
+        let mut idle = target.idle.borrow_mut();
+        let has_room = idle.len() < target.upstream.settings.idle_connections_max;
+        if has_room && target.leads_to(self.connection.address) {
             idle.push(Idle { connection: self.connection, since: now });
         }
     }
@@ -149,12 +244,21 @@ impl Lease {
 
 #[cfg(test)]
 mod tests {
+    use countersign_shared::api::{Backend, BackendTarget};
+
     use super::*;
     use crate::clock;
+    use crate::proxy::upstream::UpstreamSettings;
+
+    fn target(settings: UpstreamSettings) -> Rc<Target> {
+        let backend = Backend::of(vec![BackendTarget::parse("backend:80").unwrap()]);
+        let place = Place::new(&backend.targets[0], &backend).unwrap();
+        Rc::new(Target::new(&place, Arc::new(Upstream::new(settings))))
+    }
 
     #[test]
     fn a_target_that_failed_rests_ever_longer_until_it_answers() {
-        let target = Target::default();
+        let target = target(UpstreamSettings::default());
         let mut now = clock::now();
         for seconds in [1, 2, 4, 8, 16, 30, 30] {
             target.failed(now);
@@ -169,5 +273,27 @@ mod tests {
         assert!(!target.rests(now));
         target.failed(now);
         assert!(!target.rests(now + REST_MIN), "it begins anew");
+    }
+
+    #[test]
+    fn a_target_has_as_many_connections_as_it_may_and_no_more() {
+        let target = target(UpstreamSettings { connections_max: 2, ..Default::default() });
+        let first = target.begin();
+        assert!(!target.is_full(target.in_flight()));
+        let _second = target.begin();
+        assert!(target.is_full(target.in_flight()));
+        drop(first);
+        assert!(!target.is_full(target.in_flight()));
+    }
+
+    #[test]
+    fn addresses_are_taken_in_turn() {
+        let target = target(UpstreamSettings::default());
+        let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        assert!(target.leads_to(address(9)), "nothing is known yet");
+        let addresses = Arc::from([1, 2, 3].map(address));
+        let ports = || target.in_turn(&addresses).map(|a| a.port()).collect::<Vec<_>>();
+        assert_eq!([ports(), ports(), ports()], [[1, 2, 3], [2, 3, 1], [3, 1, 2]]);
+        assert_eq!([2, 9].map(|port| target.leads_to(address(port))), [true, false]);
     }
 }

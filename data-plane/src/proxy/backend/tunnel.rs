@@ -9,14 +9,18 @@ use bytes::Buf;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::pool::Lease;
+use crate::table::Permit;
 
 /// Counts as a request under way as long as it is there; dropped, the connection is closed.
 #[derive(Debug)]
-pub(in crate::proxy) struct Tunnel(Lease);
+pub(in crate::proxy) struct Tunnel {
+    lease: Lease,
+    _permit: Option<Permit>,
+}
 
 impl Tunnel {
-    pub(super) fn new(lease: Lease) -> Self {
-        Self(lease)
+    pub(super) fn new(lease: Lease, permit: Option<Permit>) -> Self {
+        Self { lease, _permit: permit }
     }
 }
 
@@ -26,7 +30,7 @@ impl AsyncRead for Tunnel {
         cx: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let connection = &mut self.0.connection;
+        let connection = &mut self.lease.connection;
         let here = &mut connection.incoming;
         if here.is_empty() {
             return Pin::new(&mut connection.stream).poll_read(cx, into);
@@ -44,29 +48,32 @@ impl AsyncWrite for Tunnel {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0.connection.stream).poll_write(cx, bytes)
+        Pin::new(&mut self.lease.connection.stream).poll_write(cx, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0.connection.stream).poll_flush(cx)
+        Pin::new(&mut self.lease.connection.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0.connection.stream).poll_shutdown(cx)
+        Pin::new(&mut self.lease.connection.stream).poll_shutdown(cx)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::Duration;
 
+    use countersign_shared::api;
     use http::{Request, StatusCode};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
-    use super::super::{Pool, exchange};
+    use super::super::{Pool, Terms, exchange};
     use crate::clock;
     use crate::proxy::body::OutboundBody;
+    use crate::proxy::upstream::{Upstream, UpstreamSettings};
     use crate::table::Place;
 
     const ANSWER: &[u8] =
@@ -89,11 +96,13 @@ mod tests {
             stream.write_all(b", last").await.unwrap();
             String::from_utf8(seen).unwrap()
         });
-        let place = Place { host: address.parse().unwrap(), address: address.into() };
+        let api = api::Backend::of(vec![api::BackendTarget::parse(&address).unwrap()]);
+        let place = Place::new(&api.targets[0], &api).unwrap();
         let mut head = Request::get("/chat").body(()).unwrap().into_parts().0;
-        let (pool, patience) = (Pool::default(), Duration::from_secs(10));
+        let pool = Pool::new(Arc::new(Upstream::new(UpstreamSettings::default())));
+        let terms = Terms { upgrade: true, patience: Duration::from_secs(10) };
         let body = OutboundBody::Empty;
-        let exchanged = exchange(&pool, &place, &mut head, body, true, patience, clock::now);
+        let exchanged = exchange(&pool, &place, &mut head, body, terms, clock::now);
         let answer = exchanged.await.unwrap();
         assert_eq!(answer.status, StatusCode::SWITCHING_PROTOCOLS);
         let mut tunnel = answer.into_tunnel().unwrap();

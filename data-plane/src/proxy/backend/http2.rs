@@ -1,0 +1,296 @@
+//! HTTP/2 towards backends, by hyper: many requests share a connection of the worker, and another
+//! is opened when its streams run out. It owns what an HTTP/2 request looks like and what of an
+//! answer goes on: trailers are gRPC's only.
+
+use std::cell::Cell;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, TE};
+use http::request::Parts;
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderMap, HeaderValue, Request, Response, Uri, Version};
+use http_body::{Body, Frame};
+use hyper::body::Incoming;
+use hyper::client::conn::http2::{Builder, SendRequest};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tracing::debug;
+
+use super::answer::Answer;
+use super::connect::connect;
+use super::pool::{InFlight, Pool, Target};
+use super::{Failed, Terms, is_safe};
+use crate::proxy::body::OutboundBody;
+use crate::proxy::http2::LocalTasks;
+use crate::table::Place;
+
+/// As for an answer of HTTP/1.1.
+const HEADERS_BYTES_MAX: u32 = 128 * 1024;
+/// What may come in unread, of one answer and of all answers of a connection.
+const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
+const CONNECTION_WINDOW_BYTES: u32 = 4 * 1024 * 1024;
+/// Before the backend has said how many it allows.
+const STREAMS_MAX_AT_FIRST: usize = 100;
+/// How a connection that has gone silent in the middle of answers is found out.
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+const PING_PATIENCE: Duration = Duration::from_secs(10);
+
+/// A connection that many requests share.
+#[derive(Debug)]
+pub(super) struct Multiplexed {
+    sender: SendRequest<OutboundBody>,
+    streams: Rc<Streams>,
+    pub(super) address: SocketAddr,
+    /// Since a look at it that found no request on it.
+    idle_since: Cell<Option<Instant>>,
+}
+
+#[derive(Debug)]
+struct Streams {
+    in_use: Cell<usize>,
+    /// What the backend allows.
+    most: Cell<usize>,
+}
+
+/// A request on a connection; counts as long as it is there.
+#[derive(Debug)]
+struct Stream {
+    streams: Rc<Streams>,
+    _in_flight: InFlight,
+}
+
+/// What of an answer's body is still to be read.
+#[derive(Debug)]
+pub(super) struct Http2Body {
+    incoming: Incoming,
+    is_grpc: bool,
+    /// Dropped at the end.
+    stream: Option<Stream>,
+}
+
+pub(super) async fn exchange(
+    pool: &Pool,
+    target: &Rc<Target>,
+    place: &Place,
+    head: &mut Parts,
+    mut body: OutboundBody,
+    terms: Terms,
+    now: fn() -> Instant,
+) -> Result<Answer, Failed> {
+    let mut is_first = true;
+    loop {
+        let in_flight = target.begin();
+        let shared = if is_first { target.free_stream() } else { None };
+        let is_new = shared.is_none();
+        if is_new && target.is_full(target.multiplexed.borrow().len()) {
+            return Err(Failed::Full(body));
+        }
+        let opened = match shared {
+            Some(shared) => Some(shared),
+            None => open(pool, target, place, terms.patience, is_first).await,
+        };
+        let Some((mut sender, streams)) = opened else {
+            target.failed(now());
+            return Err(Failed::Unreachable(body));
+        };
+        let stream = Stream::new(streams, in_flight);
+        let again = if is_safe(&head.method) { body.again() } else { None };
+        let request = request_of(head, place, body).ok_or(Failed::Broken)?;
+        let failure = match sender.try_send_request(request).await {
+            Ok(response) => {
+                target.answered();
+                return answer_of(response, stream).ok_or(Failed::Broken);
+            }
+            Err(mut failure) => match failure.take_message() {
+                // It never got onto the connection.
+                Some(request) => Failed::Unreachable(request.into_body()),
+                None if is_of_the_client(failure.error()) => return Err(Failed::Request),
+                None => {
+                    debug!(error = %failure.error(), "no answer from the backend");
+                    again.map_or(Failed::Broken, Failed::Unanswered)
+                }
+            },
+        };
+        // A connection that was there before may have been about to close: that is nobody's fault.
+        match failure {
+            Failed::Unreachable(again) | Failed::Unanswered(again) if !is_new => body = again,
+            failure => {
+                target.failed(now());
+                return Err(failure);
+            }
+        }
+        is_first = false;
+    }
+}
+
+/// A new connection; where somebody else has just made one, that one.
+async fn open(
+    pool: &Pool,
+    target: &Rc<Target>,
+    place: &Place,
+    patience: Duration,
+    may_share: bool,
+) -> Option<(SendRequest<OutboundBody>, Rc<Streams>)> {
+    let _opening = target.opening.lock().await;
+    if may_share && let Some(shared) = target.free_stream() {
+        return Some(shared);
+    }
+    let (stream, address) = connect(&pool.upstream, target, place, patience).await?;
+    let handshake = Builder::new(LocalTasks)
+        .timer(TokioTimer::new())
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .initial_max_send_streams(STREAMS_MAX_AT_FIRST)
+        .max_header_list_size(HEADERS_BYTES_MAX)
+        .keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(PING_PATIENCE)
+        .handshake(TokioIo::new(stream));
+    let (sender, connection) = match handshake.await {
+        Ok(made) => made,
+        Err(error) => {
+            debug!(address = %place.address, %error, "no HTTP/2 with the backend");
+            return None;
+        }
+    };
+    let streams = Rc::new(Streams { in_use: Cell::new(0), most: Cell::new(STREAMS_MAX_AT_FIRST) });
+    let allowed = Rc::clone(&streams);
+    tokio::task::spawn_local(async move {
+        let mut connection = pin!(connection);
+        let ended = poll_fn(|cx| {
+            let polled = connection.as_mut().poll(cx);
+            allowed.most.set(connection.current_max_send_streams());
+            polled
+        });
+        if let Err(error) = ended.await {
+            debug!(%error, "a connection to a backend ended early");
+        }
+    });
+    let shared = (sender.clone(), Rc::clone(&streams));
+    let idle_since = Cell::new(None);
+    target.multiplexed.borrow_mut().push(Multiplexed { sender, streams, address, idle_since });
+    Some(shared)
+}
+
+impl Target {
+    /// The connection with the most to do that has room for one more, so that the others get the
+    /// chance to become idle.
+    fn free_stream(&self) -> Option<(SendRequest<OutboundBody>, Rc<Streams>)> {
+        let mut all = self.multiplexed.borrow_mut();
+        all.retain(|connection| !connection.sender.is_closed());
+        let with_room = all.iter().filter(|connection| connection.has_room());
+        let chosen = with_room.max_by_key(|connection| connection.streams.in_use.get())?;
+        chosen.idle_since.set(None);
+        Some((chosen.sender.clone(), Rc::clone(&chosen.streams)))
+    }
+}
+
+impl Multiplexed {
+    fn has_room(&self) -> bool {
+        self.streams.in_use.get() < self.streams.most.get()
+    }
+
+    /// Whether it is worth keeping. It is idle from the first look that finds it so.
+    pub(super) fn is_wanted(&self, now: Instant, idle_time_max: Duration) -> bool {
+        if self.streams.in_use.get() > 0 {
+            self.idle_since.set(None);
+            return !self.sender.is_closed();
+        }
+        let since = self.idle_since.get().unwrap_or(now);
+        self.idle_since.set(Some(since));
+        !self.sender.is_closed() && now.saturating_duration_since(since) < idle_time_max
+    }
+}
+
+impl Stream {
+    fn new(streams: Rc<Streams>, in_flight: InFlight) -> Self {
+        streams.in_use.set(streams.in_use.get() + 1);
+        Self { streams, _in_flight: in_flight }
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        let in_use = &self.streams.in_use;
+        in_use.set(in_use.get().saturating_sub(1));
+    }
+}
+
+/// The request as HTTP/2 has it: the Host, which is signed, is its authority.
+fn request_of(head: &Parts, place: &Place, body: OutboundBody) -> Option<Request<OutboundBody>> {
+    let mut headers = head.headers.clone();
+    let host = headers.remove(HOST)?;
+    let mut uri = http::uri::Parts::default();
+    uri.scheme = Some(if place.tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP });
+    uri.authority = Some(Authority::try_from(host.as_bytes()).ok()?);
+    uri.path_and_query =
+        Some(head.uri.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/")));
+    if is_grpc(&headers) {
+        // gRPC finds out by it whether something on the way drops trailers.
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+    }
+    let mut request = Request::new(body);
+    *request.method_mut() = head.method.clone();
+    *request.uri_mut() = Uri::from_parts(uri).ok()?;
+    *request.version_mut() = Version::HTTP_2;
+    *request.headers_mut() = headers;
+    Some(request)
+}
+
+/// None where two lengths would go on.
+fn answer_of(response: Response<Incoming>, stream: Stream) -> Option<Answer> {
+    let (head, incoming) = response.into_parts();
+    if head.headers.get_all(CONTENT_LENGTH).iter().nth(1).is_some() {
+        return None;
+    }
+    let body = Http2Body { incoming, is_grpc: is_grpc(&head.headers), stream: Some(stream) };
+    Some(Answer::of_http2(head.status, head.headers, body))
+}
+
+fn is_grpc(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
+}
+
+/// Whether it was the request's body that broke off.
+fn is_of_the_client(error: &hyper::Error) -> bool {
+    error.is_user()
+}
+
+impl Http2Body {
+    /// The whole body, where there is none.
+    pub(super) fn take_whole(&mut self) -> Option<Bytes> {
+        if !self.incoming.is_end_stream() {
+            return None;
+        }
+        self.stream = None;
+        Some(Bytes::new())
+    }
+
+    pub(super) fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let frame = ready!(Pin::new(&mut self.incoming).poll_frame(cx));
+        if frame.as_ref().is_none_or(Result::is_err) {
+            self.stream = None;
+        }
+        let frame = frame.map(|frame| frame.map_err(io::Error::other));
+        let goes_on = |frame: &io::Result<Frame<Bytes>>| {
+            self.is_grpc || frame.as_ref().map_or(true, |frame| !frame.is_trailers())
+        };
+        Poll::Ready(frame.filter(goes_on))
+    }
+
+    pub(super) fn bytes_left(&self) -> Option<u64> {
+        self.incoming.size_hint().exact()
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+}
