@@ -154,6 +154,7 @@ pub(super) async fn run(args: DataPlaneArgs, globals: &Globals) -> Result<(), Fa
             request_burst: args.client_request_burst,
         },
         access_log_every: args.access_log_every,
+        upstream: defaults.upstream,
         drain_delay: Duration::from_secs(args.drain_delay_seconds),
         drain_timeout: Duration::from_secs(args.drain_seconds),
     };
