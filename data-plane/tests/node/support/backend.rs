@@ -4,8 +4,10 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 /// A request as it came over the wire.
 #[derive(Debug, Clone)]
@@ -33,6 +35,11 @@ pub(crate) struct Backend {
     server: tokio::task::JoinHandle<()>,
 }
 
+/// What a connection is made of.
+trait Bytes: AsyncRead + AsyncWrite + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Bytes for T {}
+
 /// Bytes to answer with; the connection is closed after an answer that says so, and after one
 /// of no bytes.
 type Responder = dyn Fn(&Seen) -> Vec<u8> + Send + Sync;
@@ -46,6 +53,18 @@ impl Backend {
     pub(crate) async fn answering(
         respond: impl Fn(&Seen) -> Vec<u8> + Send + Sync + 'static,
     ) -> Self {
+        Self::listening(None, respond).await
+    }
+
+    /// The same over TLS. A client that does not come through the handshake is not seen.
+    pub(crate) async fn over_tls(config: Arc<ServerConfig>) -> Self {
+        Self::listening(Some(config.into()), |_| reply("200 OK", "hello")).await
+    }
+
+    async fn listening(
+        tls: Option<TlsAcceptor>,
+        respond: impl Fn(&Seen) -> Vec<u8> + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind(super::local()).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (seen, connections) = (Arc::default(), Arc::new(AtomicUsize::new(0)));
@@ -55,7 +74,17 @@ impl Backend {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 count.fetch_add(1, SeqCst);
-                tokio::spawn(serve(stream, Arc::clone(&all), Arc::clone(&respond)));
+                let (all, respond, tls) = (Arc::clone(&all), Arc::clone(&respond), tls.clone());
+                tokio::spawn(async move {
+                    match tls {
+                        None => serve(stream, all, respond).await,
+                        Some(tls) => {
+                            if let Ok(stream) = tls.accept(stream).await {
+                                serve(stream, all, respond).await;
+                            }
+                        }
+                    }
+                });
             }
         });
         Self { address, seen, connections, server }
@@ -88,7 +117,7 @@ pub(crate) fn reply(status: &str, body: &str) -> Vec<u8> {
     format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
 
-async fn serve(mut stream: TcpStream, all: Arc<Mutex<Vec<Seen>>>, respond: Arc<Responder>) {
+async fn serve(mut stream: impl Bytes, all: Arc<Mutex<Vec<Seen>>>, respond: Arc<Responder>) {
     let mut buffer = Vec::new();
     while let Some(seen) = read_request(&mut stream, &mut buffer).await {
         let answer = respond(&seen);
@@ -103,7 +132,7 @@ async fn serve(mut stream: TcpStream, all: Arc<Mutex<Vec<Seen>>>, respond: Arc<R
     }
 }
 
-async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Seen> {
+async fn read_request(stream: &mut impl Bytes, buffer: &mut Vec<u8>) -> Option<Seen> {
     let head_bytes = loop {
         if let Some(at) = buffer.windows(4).position(|w| w == b"\r\n\r\n") {
             break at + 4;
@@ -135,7 +164,7 @@ async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Se
     Some(seen)
 }
 
-async fn read_chunks(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Vec<u8>> {
+async fn read_chunks(stream: &mut impl Bytes, buffer: &mut Vec<u8>) -> Option<Vec<u8>> {
     let mut body = Vec::new();
     loop {
         let line = loop {
@@ -156,7 +185,7 @@ async fn read_chunks(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Vec
     }
 }
 
-async fn more(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<()> {
+async fn more(stream: &mut impl Bytes, buffer: &mut Vec<u8>) -> Option<()> {
     match stream.read_buf(buffer).await {
         Ok(0) | Err(_) => None,
         Ok(_) => Some(()),

@@ -1,14 +1,18 @@
 //! What the tests stand on: a control plane by hand, a backend that writes down what it saw,
 //! and a client that sends bytes.
 
+mod authority;
 mod backend;
 mod client;
 mod control_plane;
+mod http2_backend;
 mod resources;
 
+pub(crate) use authority::Authority;
 pub(crate) use backend::{Backend, Seen, reply};
 pub(crate) use client::{Client, get, request};
 pub(crate) use control_plane::{ControlPlane, Stream, hash};
+pub(crate) use http2_backend::Http2Backend;
 pub(crate) use resources::{
     HMAC_SECRET, Resources, api, binding, group, hmac, id, remove, route, signer,
 };
