@@ -19,6 +19,7 @@ mod http2_backends;
 mod http2_frames;
 mod listing;
 mod proxying;
+mod resilience;
 mod routing;
 mod signing;
 mod syncing;

@@ -181,6 +181,7 @@ impl Target {
     /// The connection with the most to do that has room for one more, so that the others get the
     /// chance to become idle.
     fn free_stream(&self) -> Option<(SendRequest<OutboundBody>, Rc<Streams>)> {
+        self.follow_name();
         let mut all = self.multiplexed.borrow_mut();
         all.retain(|connection| !connection.sender.is_closed());
         let with_room = all.iter().filter(|connection| connection.has_room());

@@ -48,6 +48,8 @@ pub(super) struct Target {
     rests_until: Cell<Option<Instant>>,
     /// Behind its name, as far as this worker knows; none where it has no name.
     addresses: RefCell<Option<Arc<[SocketAddr]>>>,
+    /// Of the names that this was read from.
+    generation: Cell<u64>,
     address_turn: Cell<usize>,
 }
 
@@ -125,6 +127,7 @@ impl Target {
             failures: Cell::new(0),
             rests_until: Cell::new(None),
             addresses: RefCell::default(),
+            generation: Cell::new(0),
             address_turn: Cell::new(0),
         }
     }
@@ -146,6 +149,7 @@ impl Target {
 
     /// The connection that was used last: the others get the chance to grow too old.
     pub(super) fn take(self: &Rc<Self>, check: Check) -> Option<Lease> {
+        self.follow_name();
         let mut idle = self.idle.borrow_mut();
         while let Some(Idle { mut connection, .. }) = idle.pop() {
             if connection.is_quiet(check) {
@@ -173,19 +177,30 @@ impl Target {
     }
 
     fn sweep(&self, now: Instant) {
-        if let Some(known) = self.name.as_ref().and_then(|name| self.upstream.names.known(name)) {
-            self.addresses.replace(Some(known));
-        }
+        self.follow_name();
         let idle_time_max = self.upstream.settings.idle_time_max;
         self.idle.borrow_mut().retain_mut(|idle| {
             now.saturating_duration_since(idle.since) < idle_time_max
-                && self.leads_to(idle.connection.address)
                 && idle.connection.is_quiet(Check::Known)
         });
-        // Requests that are under way on one that goes come to their end.
-        self.multiplexed.borrow_mut().retain(|connection| {
-            self.leads_to(connection.address) && connection.is_wanted(now, idle_time_max)
-        });
+        let mut multiplexed = self.multiplexed.borrow_mut();
+        multiplexed.retain(|connection| connection.is_wanted(now, idle_time_max));
+    }
+
+    /// Lets go of connections to addresses that are no longer behind the target's name. Requests
+    /// that are under way on them come to their end.
+    pub(super) fn follow_name(&self) {
+        let Some(name) = &self.name else { return };
+        let generation = self.upstream.names.generation();
+        if self.generation.replace(generation) == generation {
+            return;
+        }
+        if let Some(known) = self.upstream.names.known(name) {
+            self.addresses.replace(Some(known));
+            self.idle.borrow_mut().retain(|idle| self.leads_to(idle.connection.address));
+            let mut multiplexed = self.multiplexed.borrow_mut();
+            multiplexed.retain(|connection| self.leads_to(connection.address));
+        }
     }
 
     fn has_connections(&self) -> bool {

@@ -9,6 +9,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use arc_swap::ArcSwap;
 use futures_util::{StreamExt, stream};
@@ -40,11 +41,18 @@ type Known = HashMap<Arc<str>, Arc<[SocketAddr]>>;
 pub(in crate::proxy) struct Names {
     resolver: Arc<dyn Resolve>,
     known: ArcSwap<Known>,
+    /// Counts the changes of `known`.
+    generation: AtomicU64,
 }
 
 impl Names {
     pub(super) fn new(resolver: Arc<dyn Resolve>) -> Self {
-        Self { resolver, known: ArcSwap::default() }
+        Self { resolver, known: ArcSwap::default(), generation: AtomicU64::new(0) }
+    }
+
+    /// Another number than before where something has changed since.
+    pub(in crate::proxy) fn generation(&self) -> u64 {
+        self.generation.load(Relaxed)
     }
 
     /// What is known now; none where nobody has asked yet.
@@ -77,7 +85,10 @@ impl Names {
         });
         let answers = asked.buffer_unordered(RESOLVED_AT_ONCE);
         let known: Known = answers.filter_map(std::future::ready).collect().await;
-        self.known.store(Arc::new(known));
+        if **self.known.load() != known {
+            self.known.store(Arc::new(known));
+            self.generation.fetch_add(1, Relaxed);
+        }
     }
 
     async fn ask(&self, authority: &str) -> io::Result<Arc<[SocketAddr]>> {
