@@ -25,27 +25,27 @@ class Gateway:
         self.binary = binary
         self.directory = Path(tempfile.mkdtemp(prefix="countersign-"))
         self.processes: dict[str, subprocess.Popen] = {}
+        # What every node is started with besides.
+        self.node_flags: list[str] = []
         # Nobody else listens on this loopback address, nor below the ports of outgoing connections.
         pid = os.getpid()
         self.host = f"127.{64 | pid >> 16}.{pid >> 8 & 255}.{pid & 255}"
         self.control_plane, self.plane_status, self.proxy, self.node_status = (
             f"{self.host}:{PORT_FIRST + number}" for number in range(4)
         )
+        # For nodes that are started with flags of their own.
+        self.proxy_tls = f"{self.host}:{PORT_FIRST + 4}"
+        self.ports_taken = 5
 
     def __enter__(self) -> "Gateway":
         try:
             self._start(
                 "control-plane",
-                ["--data-dir", str(self.directory / "data"), "--listen", self.control_plane]
-                + ["--status-listen", self.plane_status],
+                ["control-plane", "--data-dir", str(self.directory / "data")]
+                + ["--listen", self.control_plane, "--status-listen", self.plane_status],
                 self.plane_status,
             )
-            self._start(
-                "data-plane",
-                ["--control-plane", f"http://{self.control_plane}", "--node", "node-1"]
-                + ["--proxy-listen", self.proxy, "--status-listen", self.node_status],
-                self.node_status,
-            )
+            self._start_node("node-1", self.node_status)
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -76,8 +76,20 @@ class Gateway:
             raise AssertionError(f"countersign {line}: status {done.returncode}\n{done.stderr}")
         return json.loads(done.stdout)
 
+    def start_another_node(self, name: str):
+        """A node more, with the same ports for requests; returns when it is ready."""
+        status = f"{self.host}:{PORT_FIRST + self.ports_taken}"
+        self.ports_taken += 1
+        self._start_node(name, status)
+
+    def terminate(self, name: str) -> int:
+        """Asks a process to end, and returns the status that it ended with."""
+        process = self.processes[name]
+        process.terminate()
+        return process.wait(PATIENCE_SECONDS)
+
     def wait_for(self, revision: int):
-        """Waits until the node signs with the revision."""
+        """Waits until the first node signs with the revision."""
 
         def reached() -> bool:
             for line in _get(f"http://{self.node_status}/metrics").splitlines():
@@ -85,25 +97,30 @@ class Gateway:
                     return int(line.split()[1]) >= revision
             raise AssertionError("the node has no metric countersign_node_applied_revision")
 
-        _until(f"the node signs with revision {revision}", reached)
+        until(f"the node signs with revision {revision}", reached)
 
-    def _start(self, verb: str, args: list[str], status: str):
-        log = (self.directory / f"{verb}.log").open("wb")
-        process = subprocess.Popen(
-            [self.binary, verb, *args], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={}
-        )
-        self.processes[verb] = process
+    def _start_node(self, name: str, status: str):
+        args = ["data-plane", "--control-plane", f"http://{self.control_plane}", "--node", name]
+        args += ["--proxy-listen", self.proxy, "--status-listen", status, *self.node_flags]
+        self._start(name, args, status)
+
+    def _start(self, name: str, args: list[str], status: str):
+        with (self.directory / f"{name}.log").open("wb") as log:
+            process = subprocess.Popen(
+                [self.binary, *args], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={}
+            )
+        self.processes[name] = process
 
         def ready() -> bool:
             if process.poll() is not None:
-                wrote = (self.directory / f"{verb}.log").read_text(errors="replace")
-                raise AssertionError(f"{verb} ended with {process.returncode}:\n{wrote}")
+                wrote = (self.directory / f"{name}.log").read_text(errors="replace")
+                raise AssertionError(f"{name} ended with {process.returncode}:\n{wrote}")
             try:
                 return _get(f"http://{status}/ready").startswith("ready")
             except (urllib.error.URLError, ConnectionError):
                 return False
 
-        _until(f"{verb} is ready", ready)
+        until(f"{name} is ready", ready)
 
 
 def _get(url: str) -> str:
@@ -111,7 +128,8 @@ def _get(url: str) -> str:
         return answer.read().decode()
 
 
-def _until(what: str, condition):
+def until(what: str, condition):
+    """Waits for the condition; it is an error when it does not come in time."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         if time.monotonic() > deadline:

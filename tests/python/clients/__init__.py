@@ -1,0 +1,1 @@
+"""The parts of `real_clients.py`."""

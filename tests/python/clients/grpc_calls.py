@@ -1,0 +1,167 @@
+"""grpcio on both ends of a node: every shape of a call, with what comes before and after messages.
+"""
+
+import queue
+
+import grpc
+
+from clients.backend import Backend
+from clients.grpc_server import COMPLAINT, MESSAGE_BYTES_MAX, SERVICE, Server
+from clients.stage import Stage
+from clients.table import Row
+from gateway import PATIENCE_SECONDS, until
+
+UNARY_CALLS = 200
+TURNS = 50
+LARGE = bytes(range(256)) * 4096
+DEADLINE_SECONDS = 0.5
+
+
+def try_grpc(stage: Stage, _: Backend) -> list[Row]:
+    with Server() as server:
+        flags = "--backend-protocol http2 --body-policy unsigned"
+        stage.publish(f"/{SERVICE}", f"http://{server.address}", flags)
+        _refused_past_the_node(server)
+        root = stage.certificates.authority.read_bytes()
+        options = [("grpc.max_receive_message_length", MESSAGE_BYTES_MAX)]
+        trust = grpc.ssl_channel_credentials(root)
+        clear = grpc.insecure_channel(stage.gateway.proxy, options)
+        encrypted = grpc.secure_channel(stage.gateway.proxy_tls, trust, options)
+        return [
+            _row(server, "HTTP/2, prior knowledge", clear),
+            _row(server, "HTTP/2, TLS", encrypted),
+        ]
+
+
+def _row(server: Server, protocol: str, channel: grpc.Channel) -> Row:
+    before = server.verified
+    with channel:
+        calls = Calls(server, channel)
+        for call in [
+            calls.many_unary,
+            calls.collect,
+            calls.spread,
+            calls.chat,
+            calls.metadata,
+            calls.fail,
+            calls.break_off,
+            calls.deadline,
+            calls.cancel,
+        ]:
+            try:
+                call()
+            except Exception as failure:
+                raise AssertionError(f"{call.__name__} over {protocol}: {failure}") from failure
+    if server.refused:
+        raise AssertionError(f"refused over {protocol}: {server.refused}")
+    remark = "all shapes, trailers, statuses, deadlines"
+    return Row("grpcio", protocol, calls.count, server.verified - before, remark)
+
+
+class Calls:
+    """Each method makes calls of one kind, and complains about what comes back."""
+
+    def __init__(self, server: Server, channel: grpc.Channel):
+        self.server, self.channel = server, channel
+        self.count = 0
+
+    def many_unary(self):
+        unary = self._method("unary_unary", "Unary")
+        under_way = [unary.future(b"%d" % number, **PATIENT) for number in range(UNARY_CALLS)]
+        self.count += UNARY_CALLS
+        _same([call.result() for call in under_way], [b"%d" % n for n in range(UNARY_CALLS)])
+        self.count += 2
+        _same(unary(LARGE, **PATIENT), LARGE)
+        _same(unary(LARGE, compression=grpc.Compression.Gzip, **PATIENT), LARGE)
+
+    def collect(self):
+        parts = [LARGE, b"", b"the end"]
+        self.count += 1
+        _same(self._method("stream_unary", "Collect")(iter(parts), **PATIENT), b"".join(parts))
+
+    def spread(self):
+        self.count += 1
+        got = list(self._method("unary_stream", "Spread")(b"%d" % TURNS, **PATIENT))
+        _same(got, [b"%d" % number for number in range(TURNS)])
+
+    def chat(self):
+        """The next message is sent when the answer to the one before has come."""
+        messages: queue.Queue = queue.Queue()
+        self.count += 1
+        answers = self._method("stream_stream", "Chat")(iter(messages.get, None), **PATIENT)
+        for number in range(TURNS):
+            messages.put(b"%d" % number)
+            _same(next(answers), b"you said %d" % number)
+        messages.put(None)
+        _same(list(answers), [])
+
+    def metadata(self):
+        sent = (("x-client", "a, b"), ("x-client-bin", b"\x00\xff"))
+        self.count += 1
+        call = self._method("unary_unary", "Unary").with_call(b"", metadata=sent, **PATIENT)[1]
+        _same(dict(call.initial_metadata())["x-first"], "a, b")
+        last = dict(call.trailing_metadata())
+        _same((last["x-last"], last["x-last-bin"]), ("a, b", b"\x00\xff"))
+
+    def fail(self):
+        failure = self._failure(lambda: self._method("unary_unary", "Fail")(b"", **PATIENT))
+        _same((failure.code(), failure.details()), (grpc.StatusCode.FAILED_PRECONDITION, COMPLAINT))
+        _same(dict(failure.trailing_metadata())["x-why"], "it says so")
+
+    def break_off(self):
+        answers = self._method("unary_stream", "Break")(b"", **PATIENT)
+        _same([next(answers), next(answers)], [b"one", b"two"])
+        failure = self._failure(lambda: next(answers))
+        _same((failure.code(), failure.details()), (grpc.StatusCode.DATA_LOSS, COMPLAINT))
+
+    def deadline(self):
+        self.server.hung_up.clear()
+        hang = self._method("unary_unary", "Hang")
+        failure = self._failure(lambda: hang(b"", timeout=DEADLINE_SECONDS))
+        _same(failure.code(), grpc.StatusCode.DEADLINE_EXCEEDED)
+        self._wait_until_hung_up()
+        _same(self.server.had_deadline, True)
+
+    def cancel(self):
+        """The backend is told that the client has gone."""
+        self.server.hung_up.clear()
+        before = self.server.verified
+        self.count += 1
+        call = self._method("unary_unary", "Hang").future(b"", **PATIENT)
+        until("the call reaches the backend", lambda: self.server.verified > before)
+        call.cancel()
+        self._wait_until_hung_up()
+
+    def _wait_until_hung_up(self):
+        if not self.server.hung_up.wait(PATIENCE_SECONDS):
+            raise AssertionError("the backend was never told that the call had ended")
+
+    def _failure(self, call) -> grpc.RpcError:
+        self.count += 1
+        try:
+            got = call()
+        except grpc.RpcError as failure:
+            return failure
+        raise AssertionError(f"it did not fail but gave {got!r}")
+
+    def _method(self, shape: str, name: str):
+        return getattr(self.channel, shape)(f"/{SERVICE}/{name}")
+
+
+PATIENT = {"timeout": PATIENCE_SECONDS}
+
+
+def _same(got, wanted):
+    if got != wanted:
+        raise AssertionError(f"{got!r:.200} is not {wanted!r:.200}")
+
+
+def _refused_past_the_node(server: Server):
+    with grpc.insecure_channel(server.address) as channel:
+        try:
+            channel.unary_unary(f"/{SERVICE}/Unary")(b"", **PATIENT)
+        except grpc.RpcError as failure:
+            _same((failure.code(), len(server.refused)), (grpc.StatusCode.UNAUTHENTICATED, 1))
+            server.refused.clear()
+            return
+    raise AssertionError("a call past the node was accepted")

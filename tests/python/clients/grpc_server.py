@@ -1,0 +1,120 @@
+"""A gRPC backend in every shape of a call, of bytes: no file of messages is needed. An interceptor
+verifies the signature of each call before its method sees it.
+"""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+
+from clients.stage import verified
+from countersign_verify import Refused
+
+SERVICE = "countersign.clients.Echo"
+THREADS = 16
+MESSAGE_BYTES_MAX = 8 * 1024 * 1024
+# Not ASCII, and with what a header must escape.
+COMPLAINT = "Größe: 100 % zu viel\nund mehr"
+
+
+class Server:
+    """`with Server() as server: …`, then `server.address`."""
+
+    def __init__(self):
+        self.verified = 0
+        self.refused: list[str] = []
+        # What the method that hangs was told: whether there was a deadline, and that it passed.
+        self.had_deadline = False
+        self.hung_up = threading.Event()
+
+    def __enter__(self) -> "Server":
+        self.server = grpc.server(
+            ThreadPoolExecutor(THREADS),
+            interceptors=[_Verifier(self)],
+            options=[("grpc.max_receive_message_length", MESSAGE_BYTES_MAX)],
+        )
+        methods = {
+            "Unary": grpc.unary_unary_rpc_method_handler(self._unary),
+            "Collect": grpc.stream_unary_rpc_method_handler(self._collect),
+            "Spread": grpc.unary_stream_rpc_method_handler(self._spread),
+            "Chat": grpc.stream_stream_rpc_method_handler(self._chat),
+            "Fail": grpc.unary_unary_rpc_method_handler(self._fail),
+            "Break": grpc.unary_stream_rpc_method_handler(self._break),
+            "Hang": grpc.unary_unary_rpc_method_handler(self._hang),
+        }
+        handler = grpc.method_handlers_generic_handler(SERVICE, methods)
+        self.server.add_generic_rpc_handlers((handler,))
+        self.address = f"127.0.0.1:{self.server.add_insecure_port('127.0.0.1:0')}"
+        self.server.start()
+        return self
+
+    def __exit__(self, *_):
+        self.server.stop(grace=None).wait()
+
+    @staticmethod
+    def _unary(request: bytes, context: grpc.ServicerContext) -> bytes:
+        """Metadata that the client chose comes back, at the beginning and at the end."""
+        sent = dict(context.invocation_metadata())
+        context.send_initial_metadata((("x-first", sent.get("x-client", "")),))
+        last = (("x-last", sent.get("x-client", "")), ("x-last-bin", sent.get("x-client-bin", b"")))
+        context.set_trailing_metadata(last)
+        return request
+
+    @staticmethod
+    def _collect(requests, _) -> bytes:
+        return b"".join(requests)
+
+    @staticmethod
+    def _spread(request: bytes, _):
+        for number in range(int(request)):
+            yield b"%d" % number
+
+    @staticmethod
+    def _chat(requests, _):
+        for request in requests:
+            yield b"you said " + request
+
+    @staticmethod
+    def _fail(_, context: grpc.ServicerContext) -> bytes:
+        context.set_trailing_metadata((("x-why", "it says so"),))
+        context.abort(grpc.StatusCode.FAILED_PRECONDITION, COMPLAINT)
+
+    @staticmethod
+    def _break(_, context: grpc.ServicerContext):
+        """Ends badly after good messages."""
+        yield b"one"
+        yield b"two"
+        context.abort(grpc.StatusCode.DATA_LOSS, COMPLAINT)
+
+    def _hang(self, _, context: grpc.ServicerContext) -> bytes:
+        self.had_deadline = context.time_remaining() is not None
+        ended = threading.Event()
+        if context.add_callback(ended.set):
+            ended.wait()
+        self.hung_up.set()
+        return b""
+
+
+class _Verifier(grpc.ServerInterceptor):
+    def __init__(self, server: Server):
+        self.server = server
+
+    def intercept_service(self, continuation, details: grpc.HandlerCallDetails):
+        # An interceptor is not told the authority; the node signs that of its target.
+        headers = [("host", self.server.address), *details.invocation_metadata]
+        try:
+            who = verified("POST", details.method, headers)
+            if who.payload_signed:
+                raise AssertionError("a body that streams cannot be signed")
+        except Refused as refused:
+            self.server.refused.append(str(refused))
+            return grpc.unary_unary_rpc_method_handler(_refuse(refused))
+        self.server.verified += 1
+        return continuation(details)
+
+
+def _refuse(refused: Refused):
+    def refuse(_, context: grpc.ServicerContext):
+        context.abort(grpc.StatusCode.UNAUTHENTICATED, refused.reason.value)
+
+    return refuse
