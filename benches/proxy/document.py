@@ -12,7 +12,7 @@ PROFILE = "benches/proxy/run --profile --docs"
 
 def write(samples: Samples, machine: dict[str, str], versions: dict[str, str], day: str) -> None:
     blocks = [_about(machine, versions, day), _costs(samples), _requests(samples)]
-    blocks += [_latencies(samples), _memory(samples), _goals(samples)]
+    blocks += [_routes(samples), _latencies(samples), _memory(samples), _goals(samples)]
     blocks += [f"![CPU, latency and memory of each proxy]({places.PLOT.name})"]
     blocks += ["\n".join(f"- {line}" for line in warnings(samples))]
     replace(RESULTS, "\n\n".join(block for block in blocks if block))
@@ -28,7 +28,8 @@ def replace(writer: str, section: str) -> None:
 
 def _about(machine: dict[str, str], versions: dict[str, str], day: str) -> str:
     named = ", ".join(f"{name} {version}" for name, version in versions.items())
-    return f"{day}, {machine['processor']}, {machine['cores']} cores, Linux {machine['kernel']}; {named}."
+    where = f"{machine['processor']}, {machine['cores']} cores, Linux {machine['kernel']}"
+    return f"{day}, {where}; {named}."
 
 
 def _costs(samples: Samples) -> str:
@@ -57,6 +58,19 @@ def _matrix(samples: Samples, what: str, cell) -> str:
     return "\n".join(lines)
 
 
+def _routes(samples: Samples) -> str:
+    tables = []
+    for case in CASES:
+        if not case.random_routes or not samples.closed.get(case.name):
+            continue
+        lines = [_line([case.what, "CPU µs per request", "× nginx"]), _line(["---"] * 3)]
+        for row in rows(samples.closed[case.name]):
+            times = f"{row.ratio:.2f}" if row.ratio else ""
+            lines.append(_line([NAMES[row.proxy], f"{row.cpu_us:.1f}", times]))
+        tables.append("\n".join(lines))
+    return "\n\n".join(tables)
+
+
 def _latencies(samples: Samples) -> str:
     tables = []
     for case in LATENCIES:
@@ -65,7 +79,8 @@ def _latencies(samples: Samples) -> str:
             continue
         figures = {proxy: latency(each) for proxy, each in taken.items()}
         rate = next(iter(figures.values()))["rate"]
-        lines = [_line([f"{case.what}: {rate:,.0f}/s, µs", "p50", "p99", "p99.9"]), _line(["---"] * 4)]
+        head = [f"{case.what}: {rate:,.0f}/s, µs", "p50", "p99", "p99.9"]
+        lines = [_line(head), _line(["---"] * 4)]
         for proxy, each in figures.items():
             cells = [f"{each[key]:,.0f}" for key in ("p50_us", "p99_us", "p999_us")]
             lines.append(_line([NAMES[proxy], *cells]))
@@ -76,8 +91,10 @@ def _latencies(samples: Samples) -> str:
 def _memory(samples: Samples) -> str:
     if not samples.memory:
         return ""
-    counts = sorted({int(count) for row in samples.memory.values() for count in row.get("held", {})})
-    head = ["resident memory", "idle, MiB", *(f"KiB for each of {count:,} connections" for count in counts)]
+    every = samples.memory.values()
+    counts = sorted({int(count) for row in every for count in row.get("held", {})})
+    head = ["resident memory", "idle, MiB"]
+    head += [f"KiB for each of {count:,} connections" for count in counts]
     lines = [_line([*head, "KiB for each of 1,000 in TLS"]), _line(["---"] * (len(head) + 1))]
     for proxy, row in samples.memory.items():
         held = [row.get("held", {}).get(str(count)) for count in counts]

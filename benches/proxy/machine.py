@@ -60,6 +60,7 @@ def versions(commands: dict[str, list[str]]) -> dict[str, str]:
         except OSError:
             continue
         # The path that a binary was called by may hold numbers, too.
-        number = re.search(r"\b\d+\.\d+\.\d+\b", (told.stdout + told.stderr).replace(command[0], ""))
+        lines = (told.stdout + told.stderr).replace(command[0], "")
+        number = re.search(r"\b\d+\.\d+\.\d+\b", lines)
         said[name] = number.group() if number else "?"
     return said

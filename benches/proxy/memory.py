@@ -13,7 +13,7 @@ from stage import Stage
 
 HELD = (1_000, 10_000)
 HELD_TLS = 1_000
-# A relay holds a connection to the backend for each of a client.
+# A relay holds a connection to the backend for each of a client: two descriptors.
 DESCRIPTORS_SPARE = 500
 SETTLE_SECONDS = 1
 TIMEOUT_SECONDS = 10
@@ -48,18 +48,18 @@ def measure(stage: Stage, samples: Samples, names: list[str], options) -> None:
 
 
 def _held(proxy: Proxy, counts: list[int]) -> dict[str, float]:
-    """KiB for each connection, by how many there are."""
+    """KiB for each connection, by how many there should be: a relay may get a few less."""
     most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     room = (most - DESCRIPTORS_SPARE) // (2 if proxy.name == "tcp-relay" else 1)
     before = proxy.process.resident_kib()
     held, kib = [], {}
     try:
-        for count in counts:
-            count = min(count, room)
+        for wanted in counts:
+            count = min(wanted, room)
             while len(held) < count:
                 held.append(_opened(proxy, "http"))
             time.sleep(SETTLE_SECONDS)
-            kib[str(count)] = (proxy.process.resident_kib() - before) / count
+            kib[str(wanted)] = (proxy.process.resident_kib() - before) / count
     finally:
         for connection in held:
             connection.close()

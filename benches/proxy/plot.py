@@ -20,7 +20,8 @@ COSTS = {
     "tls": "HTTP/1.1 in TLS", "tls-h2": "HTTP/2 in TLS",
 }
 QUANTILES = {"p50_us": "p50", "p99_us": "p99", "p999_us": "p99.9"}
-COLOURS = dict(zip(PROXIES, ["#bbbbbb", "#5b8db8", "#76b7b2", "#9c755f", "#b899c9", "#7b5c99", "#d1495b"]))
+SHADES = ["#bbbbbb", "#5b8db8", "#76b7b2", "#9c755f", "#b899c9", "#7b5c99", "#d1495b"]
+COLOURS = dict(zip(PROXIES, SHADES))
 
 
 def draw(samples: Samples, into: Path) -> None:
@@ -56,8 +57,7 @@ def _memory(samples: Samples) -> dict[str, dict[str, float]]:
     for proxy, row in samples.memory.items():
         for kind, suffix in ("held", ""), ("held_tls", " in TLS"):
             for count, kib in row.get(kind, {}).items():
-                # A relay may have fewer, for it takes two descriptors for each.
-                label = f"{'1,000' if int(count) == 1000 else '10,000'} held{suffix}"
+                label = f"{int(count):,} held{suffix}"
                 groups.setdefault(label, {})[proxy] = kib
     return groups
 
@@ -71,7 +71,7 @@ def _bars(axis, title: str, groups: dict[str, dict[str, float]]) -> None:
             if name in values:
                 where = at + (number - len(PROXIES) / 2 + 0.5) * width
                 axis.bar(where, values[name], width * 0.92, color=COLOURS[name])
-                axis.annotate(
-                    f"{values[name]:,.0f}", (where, values[name]), ha="center", va="bottom", fontsize=7
-                )
+                figure = f"{values[name]:,.0f}"
+                above = {"ha": "center", "va": "bottom", "fontsize": 7}
+                axis.annotate(figure, (where, values[name]), **above)
     axis.set_xticks(range(len(groups)), list(groups))

@@ -15,8 +15,10 @@ class Process:
         self.name = name
         self.log = directory / f"{name}.log"
         with self.log.open("w") as log:
+            # Also where this script is killed and can end nothing any more.
+            orphaned = ["setpriv", "--pdeathsig", "TERM"]
             self.child = subprocess.Popen(
-                [str(part) for part in command],
+                [*orphaned, *(str(part) for part in command)],
                 cwd=directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )
 

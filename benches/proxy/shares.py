@@ -23,13 +23,14 @@ KERNEL = [
     ("kernel: TCP, IP, loopback", r"tcp|inet|^_*ip_|skb|sock|^bbr|netif|net_rx|loopback|queue_xmit|"
      r"^eth_|^_*sk_|backlog|neigh|^dst_|validate_xmit|raw_local|napi|^nf_|^_copy_|rep_movs|"
      r"copy_(from|to)_|check_object|virt_addr"),
-    ("kernel: epoll, wake-ups, switches", r"epoll|^_*ep_|poll|wake|sched|task_switch|switch_to|futex|"
-     r"pick_next|enqueue|dequeue|timer|hrtick|eventfd"),
+    ("kernel: epoll, wake-ups, switches", r"epoll|^_*ep_|poll|wake|sched|task_switch|switch_to|"
+     r"futex|pick_next|enqueue|dequeue|timer|hrtick|eventfd"),
     ("kernel: calls, locks, memory, rest", r""),
 ]
 USER = [
     ("TLS", r"aws_lc|rustls|^aes|gcm|chacha|x25519|EVP_|CRYPTO_|OPENSSL|fiat_"),
-    ("allocator", r"^_?mi_|mimalloc|^malloc|^free$|^cfree|^realloc|^calloc|__rust_(re)?alloc|__rdl_"),
+    ("allocator", r"^_?mi_|mimalloc|^malloc|^free$|^cfree|^realloc|^calloc|__rust_(re)?alloc|"
+     r"__rdl_"),
     ("signing", r"sha2|hmac|countersign_shared::signing|proxy::seal|digest::|hex"),
     ("HTTP: heads, bodies, frames", r"hyper|httparse|^h2::|<h2|http::|http_body|BackendConnection|"
      r"proxy::framing|proxy::backend::(head|answer|chunk)|hpack"),

@@ -53,5 +53,16 @@ def latency(samples: list[dict]) -> dict[str, float]:
     return figures | {"failed": sum(sample["failed"] for sample in samples)}
 
 
+def latency_ratio(taken: dict[str, list[dict]], of: str, to: str) -> float | None:
+    """Of the two p99 within a round."""
+    base = {sample["round"]: sample["p99_us"] for sample in taken.get(to, [])}
+    ratios = [
+        sample["p99_us"] / base[sample["round"]]
+        for sample in taken.get(of, [])
+        if sample["round"] in base
+    ]
+    return median(ratios) if ratios else None
+
+
 def noisy(samples: list[dict]) -> list[dict]:
     return [sample for sample in samples if sample["others"] > NOISE_MAX]

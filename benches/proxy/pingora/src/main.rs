@@ -55,6 +55,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let configuration = ServerConf {
         threads: threads.parse()?,
         upstream_keepalive_pool_size: POOL,
+        // Asked to end, it ends.
+        grace_period_seconds: Some(0),
+        graceful_shutdown_timeout_seconds: Some(0),
         ..ServerConf::default()
     };
     let mut server = Server::new_with_opt_and_conf(None, configuration);
