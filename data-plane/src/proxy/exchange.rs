@@ -30,7 +30,7 @@ pub(super) async fn exchange(
     worker: &Worker,
     terms: Terms<'_>,
     place: &Place,
-    head: Parts,
+    head: &mut Parts,
     body: OutboundBody,
 ) -> Result<Answer, Refusal> {
     if terms.upgrade && !body.is_end_stream() {
@@ -55,14 +55,14 @@ async fn tries(
     worker: &Worker,
     terms: Terms<'_>,
     mut place: &Place,
-    mut head: Parts,
+    head: &mut Parts,
     mut body: OutboundBody,
 ) -> Result<Answer, Refusal> {
     let (pool, route) = (&worker.pool, terms.route);
     let mut tries_left = route.retries();
     let for_backend = backend::Terms { upgrade: terms.upgrade, patience: route.timeout };
     loop {
-        let exchanged = backend::exchange(pool, place, &mut head, body, for_backend, clock::now);
+        let exchanged = backend::exchange(pool, place, head, body, for_backend, clock::now);
         let (again, refusal) = match exchanged.await {
             Ok(answer) => return Ok(answer),
             Err(Failed::Broken) => return Err(Refusal::BackendAnswerBroken),
@@ -77,7 +77,7 @@ async fn tries(
         };
         (tries_left, body) = (left, again);
         place = pool.choose(route, worker.next_turn(), clock::now);
-        readdress(worker, place, terms, &mut head)?;
+        readdress(worker, place, terms, head)?;
     }
 }
 

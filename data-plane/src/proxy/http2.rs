@@ -125,7 +125,7 @@ async fn answer(client: &Rc<Client>, request: Request<Incoming>) -> Response<Ans
         Ok(()) => {
             let is_empty = http_body::Body::is_end_stream(&body);
             let body = if is_empty { InboundBody::Empty } else { InboundBody::Http2(body) };
-            super::handle(client, Request::from_parts(head, body)).await
+            super::handle(client, &mut head, body).await
         }
         Err(refusal) => super::refuse(client, refusal),
     };

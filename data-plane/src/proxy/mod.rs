@@ -28,7 +28,7 @@ mod upstream;
 mod worker;
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::Poll;
 
@@ -37,7 +37,7 @@ use countersign_shared::api;
 use countersign_shared::signing::{Payload, Target, clean_path};
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
+use http::{HeaderMap, HeaderValue, Method, Response, Uri};
 
 use crate::clock;
 use crate::table::{Asked, Route, Signer, Signing};
@@ -55,14 +55,14 @@ pub use upstream::{Resolve, Resolving, SystemResolver, UpstreamSettings, run_ups
 pub use worker::{Doors, Shared, bind, run_worker};
 use worker::{TableInForce, Worker};
 
-/// Answers one request: the backend's answer, or a refusal in its place.
-async fn handle(client: &Rc<Client>, request: Request<InboundBody>) -> Response<AnswerBody> {
+/// Answers one request: the backend's answer, or a refusal in its place. The head is used up; it is
+/// lent, for whatever a future owns is copied wherever the future goes.
+async fn handle(client: &Rc<Client>, head: &mut Parts, body: InboundBody) -> Response<AnswerBody> {
     client.alarm.silence();
     let worker = &client.worker;
-    let (head, body) = request.into_parts();
     let request_id = worker.request_ids.of(&head.headers);
     let who = || client.peer.client(&head.headers, worker.trusted());
-    let entry = worker.access_log.note(&head, who, clock::now);
+    let entry = worker.access_log.note(head, who, clock::now);
     let mut class = RouteClass::None;
     let mut code = "";
     let answer = forward(client, &request_id, head, body, &mut class).await;
@@ -97,14 +97,14 @@ fn refuse(client: &Client, refusal: Refusal) -> Response<AnswerBody> {
 async fn forward(
     client: &Rc<Client>,
     request_id: &HeaderValue,
-    mut head: Parts,
+    head: &mut Parts,
     body: InboundBody,
     class: &mut RouteClass,
 ) -> Result<Response<AnswerBody>, Refusal> {
     let worker = &client.worker;
     worker.admit(&client.peer, &head.headers)?;
     let table = worker.table();
-    let plan = plan(worker, &client.peer, table.as_deref(), &mut head)?;
+    let plan = plan(worker, &client.peer, table.as_deref(), head)?;
     *class = plan.class();
     let place = worker.pool.choose(plan.route, worker.next_turn(), clock::now);
     let host = place.host.clone();
@@ -121,10 +121,10 @@ async fn forward(
         worker.seal.sign(signer, &head.method, &plan.target, payload, began, headers)?;
         worker.meters.signed(*class);
     }
-    set_target(&mut head, plan.target)?;
+    set_target(head, plan.target)?;
     client.alarm.set(worker.farewell.by(began + plan.route.timeout));
     let terms = Terms { route: plan.route, signer: plan.signer, payload, upgrade: plan.upgrade };
-    let exchange = exchange::exchange(worker, terms, place, head, body);
+    let exchange = pin!(exchange::exchange(worker, terms, place, head, body));
     let answer = in_time(client, exchange).await?;
     client.alarm.silence();
     let ended = clock::now();
@@ -135,9 +135,8 @@ async fn forward(
 /// The outcome of an exchange, or a timeout when the alarm rings first.
 async fn in_time<T>(
     client: &Client,
-    exchange: impl Future<Output = Result<T, Refusal>>,
+    mut exchange: Pin<&mut impl Future<Output = Result<T, Refusal>>>,
 ) -> Result<T, Refusal> {
-    let mut exchange = pin!(exchange);
     poll_fn(|cx| match exchange.as_mut().poll(cx) {
         Poll::Ready(done) => Poll::Ready(done),
         Poll::Pending => client.alarm.poll_rung(cx, clock::now).map(|()| {

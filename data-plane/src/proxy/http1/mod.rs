@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use http::header::DATE;
-use http::{HeaderMap, Method, Request, Response, Version};
+use http::{HeaderMap, Method, Response, Version};
 use tokio::sync::futures::Notified;
 use tracing::debug;
 
@@ -71,7 +71,7 @@ pub(super) async fn serve(client: Rc<Client>, stream: ClientStream, begun: Bytes
     let mut is_first = true;
     loop {
         let next = match hear(&client, &wire, drain.as_mut(), is_first).await {
-            Heard::Request(head) => exchange(&client, &wire, *head).await,
+            Heard::Request(head) => exchange(&client, &wire, head).await,
             Heard::Refused(refusal) => refuse(&client, &wire, refusal).await,
             Heard::Nothing => return,
         };
@@ -129,20 +129,24 @@ async fn hear(
 }
 
 /// One request and its answer.
-async fn exchange(client: &Rc<Client>, wire: &Rc<RefCell<Wire>>, head: RequestHead) -> Next {
-    let RequestHead { parts, framing, keeps_alive, expects_continue } = head;
+async fn exchange(
+    client: &Rc<Client>,
+    wire: &Rc<RefCell<Wire>>,
+    mut head: Box<RequestHead>,
+) -> Next {
+    let RequestHead { parts, framing, keeps_alive, expects_continue } = &mut *head;
     let asked = Asked {
         is_head: parts.method == Method::HEAD,
         is_http_11: parts.version == Version::HTTP_11,
-        keeps_alive,
+        keeps_alive: *keeps_alive,
     };
-    wire.borrow_mut().begin_body(framing, expects_continue);
+    wire.borrow_mut().begin_body(*framing, *expects_continue);
     let body = match framing {
         head::Framing::Length(0) => InboundBody::Empty,
         _ => InboundBody::Http1(WireBody::new(wire)),
     };
-    let request = Request::from_parts(parts, body);
-    let Some(response) = unless_gone(wire, super::handle(client, request)).await else {
+    let answer = pin!(super::handle(client, parts, body));
+    let Some(response) = unless_gone(wire, answer).await else {
         debug!("a client went away before its answer");
         return Next::Close;
     };
@@ -161,8 +165,10 @@ async fn refuse(client: &Rc<Client>, wire: &RefCell<Wire>, refusal: Refusal) -> 
 }
 
 /// The answer, unless the client is gone before it: then nobody waits for the backend's.
-async fn unless_gone<T>(wire: &RefCell<Wire>, answer: impl Future<Output = T>) -> Option<T> {
-    let mut answer = pin!(answer);
+async fn unless_gone<T>(
+    wire: &RefCell<Wire>,
+    mut answer: Pin<&mut impl Future<Output = T>>,
+) -> Option<T> {
     poll_fn(|cx| match answer.as_mut().poll(cx) {
         Poll::Ready(answer) => Poll::Ready(Some(answer)),
         Poll::Pending => wire.borrow_mut().poll_gone(cx).map(|()| None),
