@@ -16,6 +16,7 @@ from clients.drain import try_drain
 from clients.failover import try_failover
 from clients.grpc_calls import try_grpc
 from clients.h2load import try_h2load
+from clients.languages import try_languages
 from clients.large import try_large
 from clients.slow_streams import try_slow_streams
 from clients.stage import Stage
@@ -29,6 +30,7 @@ PARTS = {
     "h2load": try_h2load,
     "websocket": try_websocket,
     "grpc": try_grpc,
+    "languages": try_languages,
     "slow": try_slow_streams,
     "large": try_large,
     "failover": try_failover,

@@ -11,7 +11,7 @@ from clients.load import Load, taken, told
 from clients.stage import Stage
 from clients.table import Row
 
-ANSWERS_BETWEEN = 150
+ANSWERS_BETWEEN = 100
 # The node says with it that the request was not sent on.
 DRAINING = {503}
 

@@ -3,12 +3,14 @@ verifies the signature of each call before its method sees it.
 """
 
 import threading
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 
 from clients.stage import verified
 from countersign_verify import Refused
+from gateway import PATIENCE_SECONDS
 
 SERVICE = "countersign.clients.Echo"
 THREADS = 16
@@ -17,15 +19,27 @@ MESSAGE_BYTES_MAX = 8 * 1024 * 1024
 COMPLAINT = "Größe: 100 % zu viel\nund mehr"
 
 
+class Hanging:
+    """A call that hangs until it is told that nobody waits for it."""
+
+    def __init__(self):
+        self.begun, self.ended = threading.Event(), threading.Event()
+        self.time_remaining: float | None = None
+
+    def wait_for(self, what: threading.Event):
+        if not what.wait(PATIENCE_SECONDS):
+            is_begun = "has begun" if self.begun.is_set() else "has not begun"
+            raise AssertionError(f"a call that hangs {is_begun}, and is to go on")
+
+
 class Server:
     """`with Server() as server: …`, then `server.address`."""
 
     def __init__(self):
         self.verified = 0
         self.refused: list[str] = []
-        # What the method that hangs was told: whether there was a deadline, and that it passed.
-        self.had_deadline = False
-        self.hung_up = threading.Event()
+        # Calls of the method that hangs, by what they ask for.
+        self.hanging: dict[bytes, Hanging] = defaultdict(Hanging)
 
     def __enter__(self) -> "Server":
         self.server = grpc.server(
@@ -86,12 +100,13 @@ class Server:
         yield b"two"
         context.abort(grpc.StatusCode.DATA_LOSS, COMPLAINT)
 
-    def _hang(self, _, context: grpc.ServicerContext) -> bytes:
-        self.had_deadline = context.time_remaining() is not None
-        ended = threading.Event()
-        if context.add_callback(ended.set):
-            ended.wait()
-        self.hung_up.set()
+    def _hang(self, request: bytes, context: grpc.ServicerContext) -> bytes:
+        call = self.hanging[request]
+        call.time_remaining = context.time_remaining()
+        if not context.add_callback(call.ended.set):
+            call.ended.set()
+        call.begun.set()
+        call.ended.wait()
         return b""
 
 
