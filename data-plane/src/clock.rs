@@ -9,6 +9,11 @@ pub(crate) fn since_1970() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
+/// The time of day, for spans.
+pub(crate) fn wall() -> SystemTime {
+    UNIX_EPOCH + since_1970()
+}
+
 pub(crate) fn unix_seconds() -> i64 {
     i64::try_from(since_1970().as_secs()).unwrap_or(i64::MAX)
 }

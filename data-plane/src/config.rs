@@ -48,6 +48,11 @@ pub struct Config {
     pub upstream: UpstreamSettings,
     /// Every so-many-th request of a worker is logged, with target `access`; 0: none.
     pub access_log_every: u32,
+    /// Where spans go by OTLP over gRPC, such as `http://127.0.0.1:4317`; none: nothing is traced.
+    pub otlp_endpoint: Option<String>,
+    /// Every so-many-th request of a worker is traced where it has no parent; 0: none. With a parent
+    /// the parent's sampled flag decides.
+    pub trace_every: u32,
     /// How long a node that is shut down goes on as before and only says that it is not ready, so that
     /// balancers notice.
     pub drain_delay: Duration,
@@ -79,6 +84,8 @@ impl Default for Config {
             client_limits: ClientLimits::default(),
             upstream: UpstreamSettings::default(),
             access_log_every: 0,
+            otlp_endpoint: None,
+            trace_every: 100,
             drain_delay: Duration::from_secs(1),
             drain_timeout: Duration::from_secs(10),
         }
@@ -90,6 +97,8 @@ impl Default for Config {
 pub enum InvalidConfig {
     #[error("control plane `{given}`: an address such as http://127.0.0.1:7400 is needed")]
     ControlPlane { given: String },
+    #[error("OTLP endpoint `{given}`: an address such as http://127.0.0.1:4317 is needed")]
+    OtlpEndpoint { given: String },
     #[error("node name `{given}`: 1–128 visible ASCII characters are needed")]
     Node { given: String },
     #[error("no environment to serve: name at least one, such as RELEASE")]
@@ -130,11 +139,18 @@ impl Config {
                 buffered_bytes: self.buffered_bytes_max,
             });
         }
-        let invalid = || InvalidConfig::ControlPlane { given: self.control_plane.clone() };
-        let uri: Uri = self.control_plane.parse().map_err(|_| invalid())?;
-        let plain = uri.scheme_str() == Some("http") && uri.authority().is_some();
-        if plain { Ok(uri) } else { Err(invalid()) }
+        if let Some(endpoint) = &self.otlp_endpoint {
+            plain_http(endpoint)
+                .ok_or_else(|| InvalidConfig::OtlpEndpoint { given: endpoint.clone() })?;
+        }
+        plain_http(&self.control_plane)
+            .ok_or_else(|| InvalidConfig::ControlPlane { given: self.control_plane.clone() })
     }
+}
+
+fn plain_http(text: &str) -> Option<Uri> {
+    let uri: Uri = text.parse().ok()?;
+    (uri.scheme_str() == Some("http") && uri.authority().is_some()).then_some(uri)
 }
 
 #[cfg(test)]
@@ -156,6 +172,7 @@ mod tests {
         assert!(refused(|c| c.control_plane = "localhost:7400".into()).contains("localhost:7400"));
         assert!(refused(|c| c.node = "a b".into()).contains("node name `a b`"));
         assert!(refused(|c| c.environments.clear()).contains("no environment"));
+        assert!(refused(|c| c.otlp_endpoint = Some("4317".into())).contains("`4317`"));
         assert!(refused(|c| c.workers = 0).contains("0 workers"));
         assert!(refused(|c| c.buffered_bytes_max = 1).contains("budget of 1"));
     }

@@ -15,10 +15,10 @@ use tracing::{info, warn};
 
 use crate::clock;
 use crate::config::{Config, InvalidConfig, ProxyTls};
-use crate::proxy::{self, Doors, InvalidCertificate, Phase, Shared, Tls};
+use crate::proxy::{self, Doors, InvalidCertificate, Phase, Shared, Tls, Tracing};
 use crate::status::{self, Status};
 use crate::sync::{Identity, Sync};
-use crate::telemetry::Telemetry;
+use crate::telemetry::{Telemetry, Traces};
 
 /// How long the answers that say so may take when the time for requests is over.
 const LAST_ANSWER_TIME: Duration = Duration::from_millis(200);
@@ -36,6 +36,8 @@ pub enum RunError {
     Listen { what: &'static str, address: SocketAddr, source: io::Error },
     #[error(transparent)]
     Certificate(#[from] InvalidCertificate),
+    #[error("traces cannot be sent: {0}")]
+    Traces(opentelemetry_otlp::ExporterBuildError),
     #[error("a thread could not be started: {0}")]
     Thread(io::Error),
     #[error("the system has no random source: {0}")]
@@ -60,6 +62,7 @@ pub struct Node {
     stop_sync: oneshot::Sender<()>,
     /// The status listener, and whoever looks after the certificate; dropping it ends them.
     background: JoinSet<()>,
+    traces: Option<Traces>,
 }
 
 /// Runs a node until `shutdown`, then lets the requests that are under way finish.
@@ -75,7 +78,14 @@ pub async fn start(config: Config) -> Result<Node, RunError> {
     let control_plane = config.check()?;
     let listeners = proxy_listeners(config.proxy_listen, config.workers)?;
     let proxy_address = address_of(listeners.first(), config.proxy_listen);
-    let shared = Arc::new(Shared::new(&config));
+    let traces = match &config.otlp_endpoint {
+        None => None,
+        Some(endpoint) => Some(Traces::to(endpoint, &config.node).map_err(RunError::Traces)?),
+    };
+    let tracing = traces
+        .as_ref()
+        .map(|traces| Tracing { tracer: traces.tracer(), every: config.trace_every });
+    let shared = Arc::new(Shared::new(&config).traced(tracing));
     let mut encrypted = Vec::new();
     let mut proxy_tls_address = None;
     let mut background = JoinSet::new();
@@ -154,6 +164,7 @@ pub async fn start(config: Config) -> Result<Node, RunError> {
         sync,
         stop_sync,
         background,
+        traces,
     })
 }
 
@@ -202,6 +213,9 @@ impl Node {
         drop(self.stop_sync);
         finished(std::slice::from_mut(&mut self.sync)).await;
         self.background.shutdown().await;
+        if let Some(traces) = self.traces {
+            traces.finish().await;
+        }
         info!("the node has stopped");
     }
 }

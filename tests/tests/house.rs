@@ -66,6 +66,14 @@ fn each_library_is_named_in_its_room_only() {
                 "proto/src/lib.rs",
             ],
         ),
+        (
+            "opentelemetry",
+            vec![
+                "data-plane/src/telemetry/otlp.rs",
+                "data-plane/src/proxy/trace.rs",
+                "data-plane/src/node.rs",
+            ],
+        ),
         ("hyper::", vec!["data-plane/src/proxy/"]),
         ("hyper_util::", vec!["data-plane/src/proxy/"]),
         (

@@ -106,6 +106,17 @@ pub(crate) struct DataPlaneArgs {
     #[arg(hide_env_values = true, default_value_t = 0)]
     client_request_burst: u32,
 
+    /// Where spans are sent by OTLP over gRPC, such as `http://127.0.0.1:4317`; left out: nothing is
+    /// traced
+    #[arg(long, value_name = "URL", env = "COUNTERSIGN_OTLP_ENDPOINT", hide_env_values = true)]
+    otlp_endpoint: Option<String>,
+
+    /// Trace every so-many-th request that has no parent: 1 for all, 0 for none. With a parent, its
+    /// sampled flag decides
+    #[arg(long, value_name = "N", env = "COUNTERSIGN_TRACE_EVERY", hide_env_values = true)]
+    #[arg(default_value_t = Config::default().trace_every)]
+    trace_every: u32,
+
     /// Log every so-many-th request: 1 for all, 100 for one in a hundred, 0 for none. No query, header
     /// or body is logged
     #[arg(long, value_name = "N", env = "COUNTERSIGN_ACCESS_LOG_EVERY", hide_env_values = true)]
@@ -153,6 +164,8 @@ pub(super) async fn run(args: DataPlaneArgs, globals: &Globals) -> Result<(), Fa
             requests_per_second: args.client_requests_per_second,
             request_burst: args.client_request_burst,
         },
+        otlp_endpoint: args.otlp_endpoint,
+        trace_every: args.trace_every,
         access_log_every: args.access_log_every,
         upstream: defaults.upstream,
         drain_delay: Duration::from_secs(args.drain_delay_seconds),

@@ -4,7 +4,7 @@
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -12,6 +12,7 @@ use http::header::{CONNECTION, UPGRADE};
 use http::{HeaderValue, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 
+use super::access::Record;
 use super::backend::{Answer, BackendBody, Tunnel};
 use super::client::Client;
 use crate::clock;
@@ -30,6 +31,8 @@ pub(super) enum AnswerBody {
 pub(super) struct Streamed {
     body: BackendBody,
     client: Rc<Client>,
+    /// Written when the answer ends.
+    record: Option<Box<Record>>,
 }
 
 impl std::fmt::Debug for Streamed {
@@ -45,6 +48,14 @@ impl Drop for Streamed {
 }
 
 impl AnswerBody {
+    /// The record of the request, which is written with the last byte of this.
+    pub(super) fn record(&mut self, mut record: Box<Record>) {
+        match self {
+            Self::Stream(streamed) => streamed.record = Some(record),
+            whole => record.answer_bytes = whole.size_hint().exact().unwrap_or_default(),
+        }
+    }
+
     pub(super) fn whole(bytes: Bytes) -> Self {
         Self::Whole(Some(bytes).filter(|bytes| !bytes.is_empty()))
     }
@@ -61,7 +72,7 @@ pub(super) fn pass_on(client: &Rc<Client>, answer: Answer, now: Instant) -> Resp
             client.expect_head(now);
             AnswerBody::whole(whole)
         }
-        None => AnswerBody::Stream(Streamed { body, client: Rc::clone(client) }),
+        None => AnswerBody::Stream(Streamed { body, client: Rc::clone(client), record: None }),
     };
     let mut response = Response::new(body);
     *response.status_mut() = status;
@@ -91,7 +102,13 @@ impl Body for AnswerBody {
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         match &mut *self {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Self::Stream(streamed) => streamed.body.poll_frame(cx, clock::now),
+            Self::Stream(streamed) => {
+                let frame = ready!(streamed.body.poll_frame(cx, clock::now));
+                if let (Some(record), Some(Ok(frame))) = (&mut streamed.record, &frame) {
+                    record.answer_bytes += frame.data_ref().map_or(0, Bytes::len) as u64;
+                }
+                Poll::Ready(frame)
+            }
             Self::Tunnel(_) => Poll::Ready(None),
         }
     }

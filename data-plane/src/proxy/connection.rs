@@ -52,6 +52,7 @@ pub(super) async fn serve(
         }
         Some(tls) => match tls.accept(socket, HANDSHAKE_TIME_MAX).await {
             Ok((stream, is_http_2)) => {
+                client.worker.meters.shook_hands(true);
                 let stream = ClientStream::Tls(Box::new(stream));
                 if is_http_2 {
                     http2::serve(client, stream, BytesMut::new()).await;
@@ -59,7 +60,10 @@ pub(super) async fn serve(
                     http1::serve(client, stream, BytesMut::new()).await;
                 }
             }
-            Err(error) => debug!(%error, "a handshake failed"),
+            Err(error) => {
+                client.worker.meters.shook_hands(false);
+                debug!(%error, "a handshake failed");
+            }
         },
     }
 }

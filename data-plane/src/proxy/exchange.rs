@@ -7,6 +7,7 @@ use http::header::HOST;
 use http::request::Parts;
 use http_body::Body;
 
+use super::account::Account;
 use super::backend::{self, Answer, Failed};
 use super::body::{BODY_BROKE_OFF, OutboundBody};
 use super::refusal::Refusal;
@@ -15,11 +16,12 @@ use crate::clock;
 use crate::table::{Place, Route, Signer};
 
 /// What an exchange is bound to, whichever place answers.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(super) struct Terms<'t> {
     pub(super) route: &'t Route,
     pub(super) signer: Option<&'t Signer>,
     pub(super) payload: Payload,
+    pub(super) account: &'t Account,
     /// Whether the backend is asked for a WebSocket, and may answer 101.
     pub(super) upgrade: bool,
 }
@@ -62,6 +64,7 @@ async fn tries(
     let mut tries_left = route.retries();
     let for_backend = backend::Terms { upgrade: terms.upgrade, patience: route.timeout };
     loop {
+        terms.account.tries(place);
         let exchanged = backend::exchange(pool, place, head, body, for_backend, clock::now);
         let (again, refusal) = match exchanged.await {
             Ok(answer) => return Ok(answer),

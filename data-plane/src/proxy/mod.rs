@@ -2,6 +2,7 @@
 //! story; each sentence of it is a function in a file beside this one.
 
 mod access;
+mod account;
 mod alarm;
 mod answer;
 mod backend;
@@ -23,7 +24,9 @@ mod request_id;
 mod seal;
 mod stream;
 mod tls;
+mod trace;
 mod tunnel;
+mod turns;
 mod upstream;
 mod worker;
 
@@ -31,6 +34,7 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::Poll;
+use std::time::Duration;
 
 use bytes::Bytes;
 use countersign_shared::api;
@@ -42,6 +46,7 @@ use http::{HeaderMap, HeaderValue, Method, Response, Uri};
 use crate::clock;
 use crate::table::{Asked, Route, Signer, Signing};
 use crate::telemetry::RouteClass;
+use account::Account;
 use answer::AnswerBody;
 use body::{InboundBody, OutboundBody};
 use client::Client;
@@ -51,6 +56,7 @@ use peer::Peer;
 pub use phase::Phase;
 use refusal::Refusal;
 pub use tls::{CertificateFiles, InvalidCertificate, Tls};
+pub use trace::Tracing;
 pub use upstream::{Resolve, Resolving, SystemResolver, UpstreamSettings, run_upstream};
 pub use worker::{Doors, Shared, bind, run_worker};
 use worker::{TableInForce, Worker};
@@ -61,22 +67,15 @@ async fn handle(client: &Rc<Client>, head: &mut Parts, body: InboundBody) -> Res
     client.alarm.silence();
     let worker = &client.worker;
     let request_id = worker.request_ids.of(&head.headers);
-    let who = || client.peer.client(&head.headers, worker.trusted());
-    let entry = worker.access_log.note(head, who, clock::now);
-    let mut class = RouteClass::None;
+    let account = Account::open(client, head, &body);
     let mut code = "";
-    let answer = forward(client, &request_id, head, body, &mut class).await;
+    let answer = forward(client, &account, &request_id, head, body).await;
     let mut response = answer.unwrap_or_else(|refusal| {
-        code = refusal.code();
-        tracing::debug!(code, ?request_id, "refused");
+        code = refused(worker, &refusal, &request_id);
         client.expect_head(clock::now());
         refusal.into_response(&request_id)
     });
-    worker.meters.answered(class, response.status());
-    if let Some(entry) = entry {
-        let answer = (response.status(), code);
-        entry.answered(&request_id, class, answer, clock::now());
-    }
+    account.close(&mut response, code, &request_id);
     response.headers_mut().insert(headers::X_REQUEST_ID, request_id);
     response
 }
@@ -85,30 +84,40 @@ async fn handle(client: &Rc<Client>, head: &mut Parts, body: InboundBody) -> Res
 fn refuse(client: &Client, refusal: Refusal) -> Response<AnswerBody> {
     let worker = &client.worker;
     let request_id = worker.request_ids.of(&HeaderMap::new());
-    tracing::debug!(code = refusal.code(), ?request_id, "refused");
+    refused(worker, &refusal, &request_id);
     let mut response = refusal.into_response(&request_id);
-    worker.meters.answered(RouteClass::None, response.status());
+    worker.meters.answered(RouteClass::None, response.status(), Duration::ZERO);
     response.headers_mut().insert(headers::X_REQUEST_ID, request_id);
     client.expect_head(clock::now());
     response
 }
 
+/// Counts a refusal by its code.
+fn refused(worker: &Worker, refusal: &Refusal, request_id: &HeaderValue) -> &'static str {
+    let code = refusal.code();
+    tracing::debug!(code, ?request_id, "refused");
+    worker.meters.rejected(code);
+    code
+}
+
 /// Routes, strips, signs and sends; passes the answer on.
 async fn forward(
     client: &Rc<Client>,
+    account: &Account,
     request_id: &HeaderValue,
     head: &mut Parts,
     body: InboundBody,
-    class: &mut RouteClass,
 ) -> Result<Response<AnswerBody>, Refusal> {
     let worker = &client.worker;
     worker.admit(&client.peer, &head.headers)?;
     let table = worker.table();
     let plan = plan(worker, &client.peer, table.as_deref(), head)?;
-    *class = plan.class();
+    let class = plan.class();
+    account.routed(class, plan.route);
     let place = worker.pool.choose(plan.route, worker.next_turn(), clock::now);
     let host = place.host.clone();
     headers::set_forwarded(&mut head.headers, &client.peer, request_id, host);
+    account.trace_on(&mut head.headers);
     let (payload, body) = match plan.signer {
         Some(Signer::Hmac(_)) if body::is_to_be_read(&body, plan.route.body_policy()) => {
             Box::pin(body::read(body, plan.route.body_policy(), worker.limits())).await?
@@ -119,16 +128,17 @@ async fn forward(
     if let Some(signer) = plan.signer {
         let headers = &mut head.headers;
         worker.seal.sign(signer, &head.method, &plan.target, payload, began, headers)?;
-        worker.meters.signed(*class);
+        worker.meters.signed(class);
     }
     set_target(head, plan.target)?;
     client.alarm.set(worker.farewell.by(began + plan.route.timeout));
-    let terms = Terms { route: plan.route, signer: plan.signer, payload, upgrade: plan.upgrade };
+    let terms =
+        Terms { route: plan.route, signer: plan.signer, payload, account, upgrade: plan.upgrade };
     let exchange = pin!(exchange::exchange(worker, terms, place, head, body));
     let answer = in_time(client, exchange).await?;
     client.alarm.silence();
     let ended = clock::now();
-    worker.meters.backend_answered(ended.saturating_duration_since(began));
+    account.backend_answered(ended.saturating_duration_since(began));
     Ok(answer::pass_on(client, answer, ended))
 }
 

@@ -18,7 +18,6 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
-use super::access::AccessLog;
 use super::backend::Pool;
 use super::body::Limits;
 use super::clients::Clients;
@@ -31,6 +30,8 @@ use super::refusal::Refusal;
 use super::request_id::RequestIds;
 use super::seal::Seal;
 use super::tls::Tls;
+use super::trace::{Tracer, Tracing};
+use super::turns::Turns;
 use super::upstream::Upstream;
 use crate::clock;
 use crate::config::Config;
@@ -61,6 +62,7 @@ pub struct Shared {
     /// None where clients may do as much as they like.
     clients: Option<Clients>,
     access_log_every: u32,
+    tracing: Option<Tracing>,
     upstream: Arc<Upstream>,
 }
 
@@ -74,7 +76,14 @@ impl Shared {
             clients: Clients::new(config, clock::now()),
             access_log_every: config.access_log_every,
             upstream: Arc::new(Upstream::new(config.upstream.clone())),
+            tracing: None,
         }
+    }
+
+    /// The same, with traces.
+    #[must_use]
+    pub fn traced(self, tracing: Option<Tracing>) -> Self {
+        Self { tracing, ..self }
     }
 
     pub(super) fn upstream(&self) -> &Arc<Upstream> {
@@ -90,7 +99,8 @@ pub(crate) struct Worker {
     pub(super) pool: Pool,
     pub(super) seal: Seal,
     pub(super) request_ids: RequestIds,
-    pub(super) access_log: AccessLog,
+    pub(super) access_log: Turns,
+    pub(super) tracer: Tracer,
     pub(super) meters: Arc<WorkerMeters>,
     pub(super) doomed: Cell<Doomed>,
     pub(super) rooms: http1::Rooms,
@@ -152,8 +162,9 @@ pub fn run_worker(
 impl Worker {
     fn new(shared: Arc<Shared>, meters: Arc<WorkerMeters>) -> io::Result<Self> {
         Ok(Self {
-            access_log: AccessLog::new(shared.access_log_every),
             pool: Pool::new(Arc::clone(&shared.upstream)),
+            access_log: Turns::every(shared.access_log_every),
+            tracer: Tracer::new(shared.tracing.as_ref()),
             shared,
             table: RefCell::default(),
             seal: Seal::new(),
@@ -202,6 +213,7 @@ impl Worker {
         let Some(clients) = &self.shared.clients else { return Some(peer) };
         let guest = clients.welcome(&peer, clock::now());
         if guest.is_none() {
+            self.meters.rejected("TOO_MANY_CONNECTIONS");
             debug!(client = %peer.address(), "too many connections of one client");
         }
         guest.map(|guest| peer.with(guest))
@@ -297,7 +309,11 @@ impl Worker {
     ) {
         let scheme = if tls.is_some() { "https" } else { "http" };
         if let Some(peer) = self.welcome(address, scheme) {
-            connections.spawn_local(connection::serve(Rc::clone(self), stream, peer, tls));
+            let (worker, open) = (Rc::clone(self), self.meters.opened());
+            connections.spawn_local(async move {
+                connection::serve(worker, stream, peer, tls).await;
+                drop(open);
+            });
         }
     }
 }

@@ -5,14 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder};
 use prometheus_client::encoding::{NoLabelSet, text};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::{LATENCY_BOUNDS_US, ROUTE_CLASSES, STATUS_CLASSES, Telemetry, WorkerMeters};
+use super::histogram::{BOUNDS_US, BUCKETS, Histogram};
+use super::worker::{REJECTIONS, STATUS_CLASSES};
+use super::{ROUTE_CLASSES, Telemetry, WorkerMeters};
 use crate::clock;
 
 const MICROSECOND: f64 = 1e-6;
@@ -28,13 +30,18 @@ pub(crate) fn scrape(telemetry: &Arc<Telemetry>) -> Result<String, fmt::Error> {
 
 impl Collector for Telemetry {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
-        self.encode_workers(&mut encoder)?;
+        self.encode_requests(&mut encoder)?;
+        self.encode_latencies(&mut encoder)?;
+        self.encode_connections(&mut encoder)?;
         self.encode_sync(&mut encoder)
     }
 }
 
+/// The counters of all workers, added up.
+type Pick<'t> = fn(&'t WorkerMeters, usize) -> Option<&'t AtomicU64>;
+
 impl Telemetry {
-    fn encode_workers(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
+    fn encode_requests(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
         let help =
             "Requests by how they were treated and the class of the status that the client got";
         let mut requests =
@@ -46,27 +53,71 @@ impl Telemetry {
                 ConstCounter::new(total).encode(requests.encode_family(&labels)?)?;
             }
         }
-        let help = "Requests that were signed";
-        let mut signatures =
-            encoder.encode_descriptor("signatures", help, None, MetricType::Counter)?;
-        for (at, scheme) in ["hmac", "basic"].into_iter().enumerate() {
-            let total = self.sum(|w| w.signatures.get(at));
-            ConstCounter::new(total).encode(signatures.encode_family(&[("type", scheme)])?)?;
-        }
-        self.encode_latency(encoder)
+        self.encode_family(
+            encoder,
+            (
+                "rejections",
+                "Answers of the node's own by their code, and what was closed without one",
+            ),
+            ("code", &REJECTIONS),
+            |w, at| w.rejections.get(at),
+        )?;
+        self.encode_family(
+            encoder,
+            ("signatures", "Requests that were signed"),
+            ("type", &["hmac", "basic"]),
+            |w, at| w.signatures.get(at),
+        )?;
+        let help = "Times that a request was sent to a backend, or was tried to be";
+        let tries = encoder.encode_descriptor("backend_tries", help, None, MetricType::Counter)?;
+        ConstCounter::new(self.sum(|w| Some(&w.tries))).encode(tries)
     }
 
-    fn encode_latency(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
-        let bounds = LATENCY_BOUNDS_US.into_iter().map(seconds).chain([f64::MAX]);
-        let counts = (0..=LATENCY_BOUNDS_US.len()).map(|at| self.sum(|w| w.latency.get(at)));
-        let buckets: Vec<(f64, u64)> = bounds.zip(counts).collect();
-        let count = buckets.iter().map(|(_, count)| count).sum();
-        let sum = seconds(self.sum(|w| Some(&w.latency_sum_us)));
-        let help = "From sending a request to the backend until its answer began";
+    fn encode_latencies(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
+        let help = "From a request's head until its answer began";
         let unit = Some(&Unit::Seconds);
-        encoder
-            .encode_descriptor("backend_latency", help, unit, MetricType::Histogram)?
-            .encode_histogram::<NoLabelSet>(sum, count, &buckets, None)
+        let mut latency =
+            encoder.encode_descriptor("request_latency", help, unit, MetricType::Histogram)?;
+        for (class, class_name) in ROUTE_CLASSES {
+            let added = self.added(|w| w.request_latency.get(class as usize));
+            let labels = [("route", class_name)];
+            added.encode(&mut latency.encode_family(&labels)?)?;
+        }
+        let help = "From sending a request to the backend until its answer began";
+        let mut latency =
+            encoder.encode_descriptor("backend_latency", help, unit, MetricType::Histogram)?;
+        self.added(|w| Some(&w.backend_latency)).encode(&mut latency)
+    }
+
+    fn encode_connections(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
+        let help = "Connections of clients that are open";
+        let open = self.workers.iter().map(|w| w.connections_open.load(Relaxed)).sum::<i64>();
+        let gauge = encoder.encode_descriptor("connections_open", help, None, MetricType::Gauge)?;
+        ConstGauge::new(open).encode(gauge)?;
+        self.encode_family(
+            encoder,
+            ("tls_handshakes", "Handshakes with clients"),
+            ("result", &["made", "failed"]),
+            |w, at| w.tls_handshakes.get(at),
+        )?;
+        let help = "Connections of clients that were taken";
+        let taken = encoder.encode_descriptor("connections", help, None, MetricType::Counter)?;
+        ConstCounter::new(self.sum(|w| Some(&w.connections))).encode(taken)
+    }
+
+    fn encode_family<'t>(
+        &'t self,
+        encoder: &mut DescriptorEncoder,
+        (name, help): (&str, &str),
+        (label, values): (&str, &[&str]),
+        pick: Pick<'t>,
+    ) -> fmt::Result {
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for (at, value) in values.iter().enumerate() {
+            let total = ConstCounter::new(self.sum(|w| pick(w, at)));
+            total.encode(family.encode_family(&[(label, *value)])?)?;
+        }
+        Ok(())
     }
 
     fn encode_sync(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
@@ -110,6 +161,28 @@ impl Telemetry {
 
     fn sum<'a>(&'a self, counter: impl Fn(&'a WorkerMeters) -> Option<&'a AtomicU64>) -> u64 {
         self.workers.iter().filter_map(|worker| counter(worker)).map(|c| c.load(Relaxed)).sum()
+    }
+
+    fn added<'a>(&'a self, of: impl Fn(&'a WorkerMeters) -> Option<&'a Histogram>) -> Added {
+        let buckets = (0..BUCKETS).map(|at| self.sum(|w| of(w)?.buckets.get(at)));
+        let bounds = BOUNDS_US.into_iter().map(seconds).chain([f64::MAX]);
+        Added {
+            buckets: bounds.zip(buckets).collect(),
+            sum: seconds(self.sum(|w| Some(&of(w)?.sum_us))),
+        }
+    }
+}
+
+/// The histograms of all workers as one.
+struct Added {
+    buckets: Vec<(f64, u64)>,
+    sum: f64,
+}
+
+impl Added {
+    fn encode(&self, encoder: &mut MetricEncoder<'_>) -> fmt::Result {
+        let count = self.buckets.iter().map(|(_, count)| count).sum();
+        encoder.encode_histogram::<NoLabelSet>(self.sum, count, &self.buckets, None)
     }
 }
 

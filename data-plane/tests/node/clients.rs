@@ -2,7 +2,9 @@
 
 use countersign_data_plane::ClientLimits;
 
-use crate::support::{Backend, Client, Resources, api, get, group, node_of, request, route, soon};
+use crate::support::{
+    Backend, Client, Resources, api, get, group, node_of, request, route, soon, try_get,
+};
 
 fn one_route(backend: &Backend) -> Resources {
     Resources::of([group(1, &[]), route(2, 1, api("/", backend.address(), |_| {}))])
@@ -66,20 +68,9 @@ async fn a_client_with_too_many_connections_is_hung_up_on() {
     assert_eq!(ask(&mut first).await, Some(200), "those that are there stay");
     drop(second);
     soon("room for another", async {
-        while !matches!(try_get(node.proxy_address()).await, Some(200)) {}
+        while !matches!(try_get(node.proxy_address(), "/").await, Some(200)) {}
     })
     .await;
-}
-
-/// The status of an answer, where there is one.
-async fn try_get(address: std::net::SocketAddr) -> Option<u16> {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    let mut stream = tokio::net::TcpStream::connect(address).await.ok()?;
-    let asked = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
-    stream.write_all(asked.as_bytes()).await.ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.ok()?;
-    answer.split(' ').nth(1)?.parse().ok()
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use countersign_data_plane::Node;
 
 use crate::support::{
-    Backend, Client, Resources, api, binding, get, group, hmac, node_of, route, soon,
+    Backend, Client, Resources, api, binding, group, hmac, node_of, route, soon, try_get,
 };
 
 const GET: &str = "GET /a HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -23,7 +23,7 @@ fn one_route(backend: &Backend) -> Resources {
 }
 
 async fn is_ready(status: SocketAddr) -> bool {
-    get(status, "/ready").await.status == 200
+    try_get(status, "/ready").await == Some(200)
 }
 
 /// Tells a node to stop, and waits until it says so.
@@ -47,9 +47,7 @@ async fn send_requests(load: Arc<Load>, nodes: [(SocketAddr, SocketAddr); 2]) {
     let mut connection: Option<(SocketAddr, Client)> = None;
     while !load.is_over.load(SeqCst) {
         let [(first, first_status), (second, _)] = nodes;
-        // The balancer of a node that is gone knows that, too.
-        let is_there = tokio::net::TcpStream::connect(first_status).await.is_ok();
-        let node = if is_there && is_ready(first_status).await { first } else { second };
+        let node = if is_ready(first_status).await { first } else { second };
         let mut client = match connection.take() {
             Some((to, client)) if to == node => client,
             _ => Client::connect(node).await,

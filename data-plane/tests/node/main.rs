@@ -25,5 +25,6 @@ mod signing;
 mod syncing;
 mod tls;
 mod tls_backends;
+mod tracing;
 mod upstreams;
 mod websocket;

@@ -9,6 +9,7 @@ mod command_line;
 mod events;
 mod gateway;
 mod lists;
+mod operations;
 mod publishing;
 mod resilience;
 mod routing;

@@ -128,3 +128,13 @@ pub(crate) async fn request(address: SocketAddr, bytes: impl AsRef<[u8]>) -> Ans
 pub(crate) async fn get(address: SocketAddr, target: &str) -> Answer {
     request(address, format!("GET {target} HTTP/1.1\r\nHost: any.example\r\n\r\n")).await
 }
+
+/// The status of an answer, where there is one: the other side may be about to go.
+pub(crate) async fn try_get(address: SocketAddr, target: &str) -> Option<u16> {
+    let mut stream = TcpStream::connect(address).await.ok()?;
+    let asked = format!("GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    stream.write_all(asked.as_bytes()).await.ok()?;
+    let mut answer = String::new();
+    soon("an answer", stream.read_to_string(&mut answer)).await.ok()?;
+    answer.split(' ').nth(1)?.parse().ok()
+}

@@ -4,13 +4,15 @@
 mod authority;
 mod backend;
 mod client;
+mod collector;
 mod control_plane;
 mod http2_backend;
 mod resources;
 
 pub(crate) use authority::Authority;
 pub(crate) use backend::{Backend, Seen, reply};
-pub(crate) use client::{Client, get, request};
+pub(crate) use client::{Client, get, request, try_get};
+pub(crate) use collector::{Collector, attributes, spans};
 pub(crate) use control_plane::{ControlPlane, Stream, hash};
 pub(crate) use http2_backend::Http2Backend;
 pub(crate) use resources::{
