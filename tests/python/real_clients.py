@@ -9,7 +9,7 @@ import time
 import traceback
 from pathlib import Path
 
-from clients.backend import Backend
+from clients.backend import HOST, Backend
 from clients.certificates import make_certificates
 from clients.curl import try_curl
 from clients.drain import try_drain
@@ -46,7 +46,7 @@ def main() -> int:
     rows: list[Row] = []
     failed: list[str] = []
     gateway = Gateway(given.binary)
-    certificates = make_certificates(gateway.directory, gateway.host)
+    certificates = make_certificates(gateway.directory, [gateway.host, HOST])
     gateway.node_flags = ["--proxy-tls-listen", gateway.proxy_tls]
     gateway.node_flags += ["--proxy-tls-cert", str(certificates.certificate)]
     gateway.node_flags += ["--proxy-tls-key", str(certificates.key)]

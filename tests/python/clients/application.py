@@ -21,10 +21,10 @@ from urllib.parse import parse_qs
 import uvicorn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from clients.backend import HOST  # noqa: E402
 from clients.stage import OPTIONS, secrets  # noqa: E402
 from countersign_verify import AsgiVerifier  # noqa: E402
 
-HOST = "127.0.0.1"
 BACKLOG = 2048
 PIECE = bytes(64 * 1024)
 TAG = b'"one-of-many"'

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gateway import PATIENCE_SECONDS
 
+HOST = "127.0.0.1"
 APPLICATION = Path(__file__).with_name("application.py")
 LISTENING = re.compile(r"listening on (127\.0\.0\.1):(\d+)\s*")
 

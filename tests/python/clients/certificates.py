@@ -1,4 +1,4 @@
-"""A certificate authority of its own and a node's certificate, made by openssl for one run."""
+"""A certificate authority of its own and one certificate, made by openssl for one run."""
 
 import subprocess
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ class Certificates:
     key: Path
 
 
-def make_certificates(directory: Path, host: str) -> Certificates:
-    """For an address; the authority vouches for the certificate, and nobody else does."""
+def make_certificates(directory: Path, hosts: list[str]) -> Certificates:
+    """For these addresses; the authority vouches for the certificate, and nobody else does."""
     authority, authority_key = directory / "ca.pem", directory / "ca.key"
     made = Certificates(authority, directory / "node.pem", directory / "node.key")
     request = directory / "node.csr"
@@ -23,7 +23,8 @@ def make_certificates(directory: Path, host: str) -> Certificates:
     _openssl("req", "-x509", *curve, "-keyout", authority_key, "-out", authority, "-days", DAYS)
     _openssl("req", *curve, "-keyout", made.key, "-out", request)
     extensions = directory / "node.ext"
-    extensions.write_text(f"subjectAltName=IP:{host}\nbasicConstraints=CA:FALSE\n")
+    names = ",".join(f"IP:{host}" for host in hosts)
+    extensions.write_text(f"subjectAltName={names}\nbasicConstraints=CA:FALSE\n")
     signing = ["-CA", authority, "-CAkey", authority_key, "-CAcreateserial", "-days", DAYS]
     files = ["-in", request, "-out", made.certificate, "-extfile", extensions]
     _openssl("x509", "-req", *signing, *files)

@@ -2,6 +2,7 @@
 """
 
 import queue
+import uuid
 
 import grpc
 
@@ -11,6 +12,8 @@ from clients.stage import Stage
 from clients.table import Row
 from gateway import PATIENCE_SECONDS
 
+# The path of the service that is reached over TLS.
+ENCRYPTED = "/encrypted"
 UNARY_CALLS = 200
 TURNS = 50
 LARGE = bytes(range(256)) * 4096
@@ -19,40 +22,44 @@ DEADLINE_SECONDS = 1.5
 
 
 def try_grpc(stage: Stage, _: Backend) -> list[Row]:
-    with Server() as server:
-        flags = "--backend-protocol http2 --body-policy unsigned"
+    certificates = stage.certificates
+    options = [("grpc.max_receive_message_length", MESSAGE_BYTES_MAX)]
+    trust = grpc.ssl_channel_credentials(certificates.authority.read_bytes())
+    flags = "--backend-protocol http2 --body-policy unsigned"
+    with Server() as server, Server(certificates) as encrypted_server:
         stage.publish(f"/{SERVICE}", f"http://{server.address}", flags)
+        flags += f" --backend-path /{SERVICE} --backend-ca {certificates.authority}"
+        stage.publish(ENCRYPTED, f"https://{encrypted_server.address}", flags)
         _refused_past_the_node(server)
-        root = stage.certificates.authority.read_bytes()
-        options = [("grpc.max_receive_message_length", MESSAGE_BYTES_MAX)]
-        trust = grpc.ssl_channel_credentials(root)
-        clear = grpc.insecure_channel(stage.gateway.proxy, options)
-        encrypted = grpc.secure_channel(stage.gateway.proxy_tls, trust, options)
-        return [
-            _row(server, "HTTP/2, prior knowledge", clear),
-            _row(server, "HTTP/2, TLS", encrypted),
-        ]
+        with (
+            grpc.insecure_channel(stage.gateway.proxy, options) as clear,
+            grpc.secure_channel(stage.gateway.proxy_tls, trust, options) as encrypted,
+        ):
+            return [
+                _row(Calls(server, clear, f"/{SERVICE}"), "HTTP/2 in clear"),
+                _row(Calls(server, encrypted, f"/{SERVICE}"), "HTTP/2, TLS"),
+                _row(Calls(encrypted_server, encrypted, ENCRYPTED), "HTTP/2, TLS on both sides"),
+            ]
 
 
-def _row(server: Server, protocol: str, channel: grpc.Channel) -> Row:
+def _row(calls: "Calls", protocol: str) -> Row:
+    server = calls.server
     before = server.verified
-    with channel:
-        calls = Calls(server, protocol, channel)
-        for call in [
-            calls.many_unary,
-            calls.collect,
-            calls.spread,
-            calls.chat,
-            calls.metadata,
-            calls.fail,
-            calls.break_off,
-            calls.deadline,
-            calls.cancel,
-        ]:
-            try:
-                call()
-            except Exception as failure:
-                raise AssertionError(f"{call.__name__} over {protocol}: {failure}") from failure
+    for call in [
+        calls.many_unary,
+        calls.collect,
+        calls.spread,
+        calls.chat,
+        calls.metadata,
+        calls.fail,
+        calls.break_off,
+        calls.deadline,
+        calls.cancel,
+    ]:
+        try:
+            call()
+        except Exception as failure:
+            raise AssertionError(f"{call.__name__} over {protocol}: {failure}") from failure
     if server.refused:
         raise AssertionError(f"refused over {protocol}: {server.refused}")
     remark = "all shapes, trailers, statuses, deadlines"
@@ -62,8 +69,8 @@ def _row(server: Server, protocol: str, channel: grpc.Channel) -> Row:
 class Calls:
     """Each method makes calls of one kind, and complains about what comes back."""
 
-    def __init__(self, server: Server, protocol: str, channel: grpc.Channel):
-        self.server, self.protocol, self.channel = server, protocol, channel
+    def __init__(self, server: Server, channel: grpc.Channel, path: str):
+        self.server, self.channel, self.path = server, channel, path
         self.count = 0
 
     def many_unary(self):
@@ -117,7 +124,7 @@ class Calls:
 
     def deadline(self):
         """The call ends at both ends, and the backend knew when it would."""
-        name = f"deadline {self.protocol}".encode()
+        name = f"deadline {uuid.uuid4()}".encode()
         self.count += 1
         call = self._method("unary_unary", "Hang").future(name, timeout=DEADLINE_SECONDS)
         hanging = self.server.hanging[name]
@@ -129,7 +136,7 @@ class Calls:
 
     def cancel(self):
         """The backend is told that the client has gone."""
-        name = f"cancel {self.protocol}".encode()
+        name = f"cancel {uuid.uuid4()}".encode()
         self.count += 1
         call = self._method("unary_unary", "Hang").future(name, **PATIENT)
         hanging = self.server.hanging[name]
@@ -146,7 +153,7 @@ class Calls:
         raise AssertionError(f"it did not fail but gave {got!r}")
 
     def _method(self, shape: str, name: str):
-        return getattr(self.channel, shape)(f"/{SERVICE}/{name}")
+        return getattr(self.channel, shape)(f"{self.path}/{name}")
 
 
 PATIENT = {"timeout": PATIENCE_SECONDS}

@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 
+from clients.backend import HOST
+from clients.certificates import Certificates
 from clients.stage import verified
 from countersign_verify import Refused
 from gateway import PATIENCE_SECONDS
@@ -35,7 +37,9 @@ class Hanging:
 class Server:
     """`with Server() as server: …`, then `server.address`."""
 
-    def __init__(self):
+    def __init__(self, certificates: Certificates | None = None):
+        # With them it serves over TLS.
+        self.certificates = certificates
         self.verified = 0
         self.refused: list[str] = []
         # Calls of the method that hangs, by what they ask for.
@@ -58,9 +62,16 @@ class Server:
         }
         handler = grpc.method_handlers_generic_handler(SERVICE, methods)
         self.server.add_generic_rpc_handlers((handler,))
-        self.address = f"127.0.0.1:{self.server.add_insecure_port('127.0.0.1:0')}"
+        self.address = f"{HOST}:{self._add_port()}"
         self.server.start()
         return self
+
+    def _add_port(self) -> int:
+        if self.certificates is None:
+            return self.server.add_insecure_port(f"{HOST}:0")
+        files = self.certificates.key, self.certificates.certificate
+        pair = tuple(file.read_bytes() for file in files)
+        return self.server.add_secure_port(f"{HOST}:0", grpc.ssl_server_credentials([pair]))
 
     def __exit__(self, *_):
         self.server.stop(grace=None).wait()
