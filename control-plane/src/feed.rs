@@ -24,6 +24,19 @@ pub const FEED_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// One snapshot chunk, before the last resource that fills it.
 pub const CHUNK_BYTES_MAX: usize = 768 * 1024;
 
+/// How much the ring holds.
+#[derive(Debug, Clone, Copy)]
+pub struct Window {
+    pub entries_max: usize,
+    pub bytes_max: usize,
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Self { entries_max: FEED_ENTRIES_MAX, bytes_max: FEED_BYTES_MAX }
+    }
+}
+
 /// What one commit changed.
 #[derive(Debug)]
 pub struct FeedEntry {
@@ -57,17 +70,23 @@ impl Digests {
 struct Ring {
     entries: VecDeque<Arc<FeedEntry>>,
     bytes: usize,
-    /// The revision of the newest entry that was ever pushed.
+    /// The revision of the newest entry that was ever pushed, or that the first one comes after.
     newest: u64,
 }
 
 /// The shared ring. Written by the engine alone.
 #[derive(Debug, Default)]
 pub struct Feed {
+    window: Window,
     ring: RwLock<Ring>,
 }
 
 impl Feed {
+    /// A ring that what comes after a revision goes into.
+    fn after(newest: u64, window: Window) -> Self {
+        Self { window, ring: RwLock::new(Ring { newest, ..Ring::default() }) }
+    }
+
     /// The entries after a revision, oldest first, at most `most`; `None` when the ring does not
     /// reach back so far.
     pub fn since(&self, revision: u64, most: usize) -> Option<Vec<Arc<FeedEntry>>> {
@@ -94,7 +113,8 @@ impl Feed {
         ring.bytes += entry.bytes();
         ring.newest = entry.head.revision;
         ring.entries.push_back(Arc::new(entry));
-        while ring.entries.len() > FEED_ENTRIES_MAX || ring.bytes > FEED_BYTES_MAX {
+        let Window { entries_max, bytes_max } = self.window;
+        while ring.entries.len() > entries_max || ring.bytes > bytes_max {
             let Some(oldest) = ring.entries.pop_front() else { break };
             ring.bytes -= oldest.bytes();
         }
@@ -116,8 +136,8 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// The digests of the state that the first commit will change.
-    pub fn new(sealer: Sealer, state: &State) -> Result<Self, UnsealError> {
+    /// Begins with the state that the first commit will change.
+    pub fn new(sealer: Sealer, state: &State, window: Window) -> Result<Self, UnsealError> {
         let mut digests = Digests::default();
         for environment in state.environments().keys() {
             for (name, resource) in snapshot(state, *environment) {
@@ -126,7 +146,8 @@ impl Publisher {
                 *digest = digest.add(term_of(*environment, name, &bytes));
             }
         }
-        Ok(Self { feed: Arc::new(Feed::default()), sealer, digests: Arc::new(digests) })
+        let feed = Arc::new(Feed::after(state.head().revision, window));
+        Ok(Self { feed, sealer, digests: Arc::new(digests) })
     }
 
     pub fn feed(&self) -> Arc<Feed> {

@@ -14,10 +14,12 @@ pub mod log;
 pub mod metrics;
 pub mod nodes;
 pub mod project;
+pub mod recover;
 pub mod rejection;
 pub mod snapshotter;
 mod start;
 mod status;
+pub mod stream;
 
 pub use decide::Limits;
 pub use start::{Config, ControlPlane, StartError, start};

@@ -16,11 +16,16 @@ pub const SNAPSHOT_EVENTS: u64 = 8_192;
 #[derive(Debug)]
 pub struct Snapshotter {
     last: u64,
-    /// Gone when the thread could not be started: then there are no snapshots.
+    /// Where there is none, there are no snapshots.
     due: Option<SyncSender<(State, Head)>>,
 }
 
 impl Snapshotter {
+    /// Never writes any: for a log that is not on a disk.
+    pub fn none() -> Self {
+        Self { last: 0, due: None }
+    }
+
     /// `last` is the revision of the newest snapshot, or where counting begins.
     pub fn spawn(store: Arc<SnapshotStore>, last: u64) -> std::io::Result<Self> {
         let (due, waiting) = sync_channel::<(State, Head)>(1);

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use countersign_shared::event::Origin;
 use countersign_shared::id::{EnvironmentId, LogId};
-use countersign_shared::state::State;
 use countersign_shared::text::Actor;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
@@ -19,12 +18,13 @@ use tokio::task::JoinHandle as Task;
 use crate::api::{self, Api, Parts};
 use crate::command::{Command, Request};
 use crate::engine::{Engine, EngineHandle, ExecuteError};
-use crate::feed::{FEED_ENTRIES_MAX, Publisher};
-use crate::history::{History, HistoryError};
-use crate::keystore::{Keystore, KeystoreError, MasterKeyError, Sealer, UnsealError};
-use crate::log::{DataDir, Durability, EventLog, Head, LocalLog, OpenError, SnapshotStore};
+use crate::feed::{FEED_ENTRIES_MAX, Window};
+use crate::history::History;
+use crate::keystore::{Keystore, KeystoreError, MasterKeyError};
+use crate::log::{DataDir, Durability, EventLog, LocalLog, OpenError, SnapshotStore};
 use crate::metrics::{EngineMetrics, StreamMetrics};
 use crate::nodes::NodeRegistry;
+use crate::recover::{RecoverError, recover};
 use crate::snapshotter::Snapshotter;
 use crate::{Limits, clock, status};
 
@@ -69,15 +69,7 @@ pub enum StartError {
     #[error(transparent)]
     Log(#[from] OpenError),
     #[error(transparent)]
-    History(#[from] HistoryError),
-    #[error(
-        "{0}. Restore the keystore file from a backup, or set the secret of that key again from one that has it"
-    )]
-    Secret(#[from] UnsealError),
-    #[error(
-        "the log in the data directory is {found}, its first event names {named}: put back the files of one log"
-    )]
-    Foreign { found: LogId, named: String },
+    Recover(#[from] RecoverError),
     #[error(
         "cannot listen on {address}: {error}. Another process may have the port; choose another with {flag}"
     )]
@@ -210,13 +202,8 @@ fn open(
     // From a snapshot so old that the replay fills the feed: nodes go on by deltas after a restart.
     let mut state = history.snapshot_before(head.revision.saturating_sub(FEED_ENTRIES_MAX as u64));
     let snapshot_revision = state.head().revision;
-    let mut publisher = Publisher::new(keystore.sealer(), &state)?;
-    replay(&history, &mut state, head, &mut publisher)?;
-    open_every_secret(&keystore.sealer(), &state)?;
-    if head.revision > 0 && state.log_id() != Some(log_id) {
-        let named = state.log_id().map_or_else(|| "none".to_owned(), |id| id.to_string());
-        return Err(StartError::Foreign { found: log_id, named });
-    }
+    let sealer = keystore.sealer();
+    let publisher = recover(&*history.reader, log_id, &mut state, &sealer, Window::default())?;
     metrics.committed(head.revision);
     tracing::info!(
         revision = head.revision,
@@ -230,31 +217,6 @@ fn open(
     let engine =
         Engine { log: Box::new(log), keystore, state, publisher, limits, snapshotter, metrics };
     Ok(Opened { engine, history, log_id })
-}
-
-/// Also those that no node signs with: one that does not open would end the process as soon as
-/// its key is bound, and every start from then on.
-fn open_every_secret(sealer: &Sealer, state: &State) -> Result<(), UnsealError> {
-    state.keys().values().try_for_each(|key| {
-        let sealed = &key.secret.sealed;
-        sealer.unseal(key.id, sealed.secret_id, &sealed.ciphertext).map(drop)
-    })
-}
-
-/// Applies the rest of the log, and fills the feed as if it had just happened.
-fn replay(
-    history: &History,
-    state: &mut State,
-    head: Head,
-    publisher: &mut Publisher,
-) -> Result<(), StartError> {
-    let mut failed = None;
-    history.replay(state, head.revision, |before, (stored, record, after)| {
-        let head = Head { revision: stored.revision, hash: stored.hash };
-        let published = publisher.publish(before, after, std::iter::once(&record.event), head);
-        failed = failed.take().or(published.err());
-    })?;
-    failed.map_or(Ok(()), |error| Err(error.into()))
 }
 
 /// The first event of a new log.

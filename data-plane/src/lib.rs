@@ -8,6 +8,7 @@
 
 mod clock;
 mod config;
+pub mod follower;
 mod network;
 mod node;
 pub mod proxy;

@@ -15,9 +15,10 @@ use tracing::{info, warn};
 
 use crate::clock;
 use crate::config::{Config, InvalidConfig, ProxyTls};
+use crate::follower::Identity;
 use crate::proxy::{self, Doors, InvalidCertificate, Phase, Shared, Tls, Tracing};
 use crate::status::{self, Status};
-use crate::sync::{Identity, Sync};
+use crate::sync::Sync;
 use crate::telemetry::{Telemetry, Traces};
 
 /// How long the answers that say so may take when the time for requests is over.

@@ -16,9 +16,9 @@ use tonic::transport::{Channel, Endpoint};
 use tracing::{info, warn};
 
 use crate::clock;
+use crate::follower::{Follower, Identity};
 use crate::proxy::Shared;
-use crate::replica::{Position, Replica};
-use crate::table::{RoutingTable, TableBuilder};
+use crate::table::RoutingTable;
 use crate::telemetry::Telemetry;
 use backoff::Backoff;
 
@@ -26,23 +26,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// A delta may be the work of one large command; a chunk of a snapshot has at most 1 MiB.
 const MESSAGE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// Who the node is, as it says in each Hello.
-#[derive(Debug)]
-pub(crate) struct Identity {
-    pub(crate) node: String,
-    /// Made anew at each start.
-    pub(crate) instance: String,
-    pub(crate) environments: Vec<String>,
-}
-
 /// What is carried from stream to stream.
 #[derive(Debug)]
 pub(crate) struct Sync {
     identity: Identity,
-    replica: Replica,
-    /// What the table in force is of.
-    in_force: Position,
-    builder: TableBuilder,
+    follower: Follower,
     shared: Arc<Shared>,
     telemetry: Arc<Telemetry>,
     applied: watch::Sender<u64>,
@@ -60,9 +48,7 @@ impl Sync {
     ) -> Self {
         Self {
             identity,
-            replica: Replica::default(),
-            in_force: Position::default(),
-            builder: TableBuilder::default(),
+            follower: Follower::default(),
             shared,
             telemetry,
             applied,
@@ -97,13 +83,9 @@ impl Sync {
         stream::follow(self, client, backoff).await
     }
 
-    /// Brings what the replica holds into force.
+    /// Brings what the node holds into force.
     fn swap(&mut self) {
-        if !self.replica.is_complete() || *self.replica.position() == self.in_force {
-            return;
-        }
-        self.in_force = self.replica.position().clone();
-        let table = Arc::new(self.builder.build(&mut self.replica));
+        let Some(table) = self.follower.table().map(Arc::new) else { return };
         let revision = table.revision;
         let is_first = self.shared.table.load().is_none();
         if let Some(former) = self.shared.table.swap(Some(table)) {

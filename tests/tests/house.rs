@@ -135,6 +135,8 @@ fn what_decides_reads_no_clock_and_does_no_io() {
     let pure = [
         "control-plane/src/decide/",
         "control-plane/src/project.rs",
+        "control-plane/src/stream.rs",
+        "data-plane/src/follower.rs",
         "data-plane/src/replica/",
         "data-plane/src/table/",
     ];

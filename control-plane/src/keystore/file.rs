@@ -27,7 +27,8 @@ const SLOT_BYTES: usize = 128;
 const CHECKED_BYTES: usize = 96;
 const MAGIC: &[u8; 24] = b"countersign keystore v1\0";
 const KIND_WRAPPED_KEY: u8 = 1;
-const FIRST_EPOCH: u32 = 1;
+/// Which master key wraps first.
+pub(super) const FIRST_EPOCH: u32 = 1;
 
 type Slot = [u8; SLOT_BYTES];
 

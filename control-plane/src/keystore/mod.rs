@@ -18,13 +18,14 @@ mod master;
 
 use envelope::WrappingKey;
 pub use envelope::{Sealed, WrappedKey};
-use file::KeystoreFile;
+use file::{FIRST_EPOCH, KeystoreFile};
 pub use master::{MasterKey, MasterKeyError};
 
 /// The writing end of a keystore. There is one, held by the engine.
 #[derive(Debug)]
 pub struct Keystore {
-    file: KeystoreFile,
+    /// None: what is put ends with the process.
+    file: Option<KeystoreFile>,
     sealer: Sealer,
 }
 
@@ -87,12 +88,22 @@ impl Keystore {
             WrappingKey::derive(master, log_id, file.epoch()).map_err(|_| KeystoreError::Crypto)?;
         let keys = stored.into_iter().map(|key| (key.secret_id, key)).collect();
         let sealer = Sealer(Arc::new(Shared { wrapping, keys: RwLock::new(keys) }));
-        Ok(Self { file, sealer })
+        Ok(Self { file: Some(file), sealer })
+    }
+
+    /// One that is not on a disk, for the simulator and for tests.
+    pub fn in_memory(master: &MasterKey, log_id: LogId) -> Result<Self, KeystoreError> {
+        let wrapping =
+            WrappingKey::derive(master, log_id, FIRST_EPOCH).map_err(|_| KeystoreError::Crypto)?;
+        let shared = Shared { wrapping, keys: RwLock::new(HashMap::new()) };
+        Ok(Self { file: None, sealer: Sealer(Arc::new(shared)) })
     }
 
     /// Stores data keys, durably when it returns. Only then may their ciphertexts be logged.
     pub fn put(&mut self, keys: &[WrappedKey]) -> Result<(), PutError> {
-        self.file.append(keys)?;
+        if let Some(file) = &mut self.file {
+            file.append(keys)?;
+        }
         let mut stored = self.sealer.0.keys.write().unwrap_or_else(PoisonError::into_inner);
         stored.extend(keys.iter().map(|key| (key.secret_id, key.clone())));
         Ok(())

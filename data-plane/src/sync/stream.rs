@@ -1,5 +1,6 @@
-//! One stream, from Hello to its end. All messages that are waiting are applied before a table
-//! is built, so that a node that is behind catches up in one step.
+//! One stream, from Hello to its end: feeds the follower, and sends what it answers. All messages
+//! that are waiting are applied before a table is built, so that a node that is behind catches up
+//! in one step.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use countersign_proto::v1::subscribe_request::Message as Request;
 use countersign_proto::v1::subscribe_response::Message as Response;
 use countersign_proto::v1::sync_client::SyncClient;
-use countersign_proto::v1::{Ack, Hello, Nack, SubscribeRequest, SubscribeResponse, Welcome};
+use countersign_proto::v1::{SubscribeRequest, SubscribeResponse, Welcome};
 use futures_util::FutureExt;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -19,12 +20,11 @@ use tracing::{info, warn};
 use super::Sync;
 use super::backoff::Backoff;
 use crate::clock;
-use crate::replica::{Outcome, PROTOCOL_VERSION, Unwelcome};
+use crate::follower::{Applied, Unexpected, answer};
+use crate::replica::{Outcome, Unwelcome};
 
 /// Answers that wait to be sent; the stream is read no further while they are this many.
 const ANSWERS_MAX: usize = 64;
-/// At most this many messages are applied between two tables.
-const MESSAGES_PER_TABLE_MAX: usize = 4096;
 /// How long the control plane may take to say Welcome.
 const WELCOME_TIMEOUT: Duration = Duration::from_secs(5);
 /// A stream that is silent for this many bookmark intervals is given up.
@@ -46,8 +46,8 @@ pub(super) enum Ended {
     Silent(Duration),
     #[error("the first message was not a Welcome")]
     NoWelcome,
-    #[error("a message without content, or a second Welcome")]
-    Unexpected,
+    #[error(transparent)]
+    Unexpected(#[from] Unexpected),
     #[error(transparent)]
     Unwelcome(#[from] Unwelcome),
     #[error("a message could not be used: {0}")]
@@ -62,7 +62,7 @@ pub(super) async fn follow(
 ) -> Ended {
     let (answers, outgoing) = mpsc::channel(ANSWERS_MAX);
     // The first message is in the channel before anything is sent.
-    if answers.try_send(message(Request::Hello(sync.hello()))).is_err() {
+    if answers.try_send(message(Request::Hello(sync.follower.hello(&sync.identity)))).is_err() {
         return Ended::Closed;
     }
     let subscribed =
@@ -91,10 +91,11 @@ pub(super) async fn follow(
             Err(ended) => return ended,
             Ok(None) => {}
             Ok(Some(outcome)) => {
-                if answers.send(message(answer(&outcome))).await.is_err() {
+                let (answer, refusal) = answer(outcome);
+                if answers.send(message(answer)).await.is_err() {
                     return Ended::Closed;
                 }
-                if let Outcome::Nack { unusable, .. } = outcome {
+                if let Some(unusable) = refusal {
                     drop(answers);
                     // What still comes is not used; the control plane ends the stream.
                     let _ = timeout(FAREWELL, async {
@@ -110,23 +111,9 @@ pub(super) async fn follow(
 }
 
 impl Sync {
-    fn hello(&self) -> Hello {
-        let position = self.replica.hello();
-        Hello {
-            node: self.identity.node.clone(),
-            instance: self.identity.instance.clone(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            protocol_version: PROTOCOL_VERSION,
-            environments: self.identity.environments.clone(),
-            log_id: position.log_id,
-            revision: position.revision,
-            hash: position.hash,
-        }
-    }
-
     fn welcome(&mut self, welcome: &Welcome) -> Result<(), Unwelcome> {
-        let former = self.replica.position().log_id.clone();
-        if self.replica.welcome(welcome)? {
+        let former = self.follower.replica().position().log_id.clone();
+        if self.follower.welcome(welcome)? {
             warn!(%former, log_id = %welcome.log_id, "the control plane has another log now; its snapshot will replace the table");
         }
         info!(log_id = %welcome.log_id, resumed = welcome.resumed, "connected to the control plane");
@@ -136,62 +123,33 @@ impl Sync {
     }
 
     /// Applies a message and all that are there without waiting, brings the outcome into force,
-    /// and returns what is to be answered: the newest acknowledgement, or the refusal.
+    /// and returns what is to be answered.
     fn apply_all_waiting(
         &mut self,
         first: Response,
         stream: &mut Streaming<SubscribeResponse>,
     ) -> Result<Option<Outcome>, Ended> {
         self.heard();
-        let mut outcome = self.apply(first)?;
-        let mut unfinished = Ok(());
-        for _ in 1..MESSAGES_PER_TABLE_MAX {
-            if matches!(outcome, Some(Outcome::Nack { .. })) {
-                break;
-            }
-            let Some(received) = stream.message().now_or_never() else { break };
-            match content(received).and_then(|message| self.apply(message)) {
-                Ok(newer) => outcome = newer.or(outcome),
-                Err(ended) => {
-                    unfinished = Err(ended);
-                    break;
-                }
-            }
+        let waiting = std::iter::from_fn(|| Some(content(stream.message().now_or_never()?)));
+        let meters = &self.telemetry.sync;
+        let messages = std::iter::once(Ok(first)).chain(waiting).inspect(|message| {
+            match message {
+                Ok(Response::SnapshotEnd(_)) => meters.snapshots.fetch_add(1, Relaxed),
+                Ok(Response::Delta(_)) => meters.deltas.fetch_add(1, Relaxed),
+                _ => 0,
+            };
+        });
+        let (Applied { outcome, digest_mismatches }, result) = self.follower.apply_all(messages);
+        if digest_mismatches > 0 {
+            meters.digest_mismatches.fetch_add(digest_mismatches, Relaxed);
+            warn!("this node's table differs from the control plane's");
+        }
+        if let Some(Outcome::Nack { revision, unusable }) = &outcome {
+            meters.nacks.fetch_add(1, Relaxed);
+            warn!(revision, kind = unusable.kind, reason = %unusable.reason, "a message could not be used; the last good table stays");
         }
         self.swap();
-        unfinished.map(|()| outcome)
-    }
-
-    fn apply(&mut self, message: Response) -> Result<Option<Outcome>, Ended> {
-        let meters = &self.telemetry.sync;
-        let outcome = match message {
-            Response::Welcome(_) => return Err(Ended::Unexpected),
-            Response::SnapshotChunk(chunk) => {
-                self.replica.snapshot_chunk(&chunk);
-                return Ok(None);
-            }
-            Response::SnapshotEnd(end) => {
-                meters.snapshots.fetch_add(1, Relaxed);
-                self.replica.snapshot_end(&end)
-            }
-            Response::Delta(delta) => {
-                meters.deltas.fetch_add(1, Relaxed);
-                self.replica.delta(&delta)
-            }
-            Response::Bookmark(bookmark) => self.replica.bookmark(&bookmark),
-        };
-        match &outcome {
-            Outcome::Ack { revision, digest_differs: true, .. } => {
-                meters.digest_mismatches.fetch_add(1, Relaxed);
-                warn!(revision, "this node's table differs from the control plane's");
-            }
-            Outcome::Ack { .. } => {}
-            Outcome::Nack { revision, unusable } => {
-                meters.nacks.fetch_add(1, Relaxed);
-                warn!(revision, kind = unusable.kind, reason = %unusable.reason, "a message could not be used; the last good table stays");
-            }
-        }
-        Ok(Some(outcome))
+        result.map(|()| outcome)
     }
 
     fn heard(&self) {
@@ -209,23 +167,9 @@ async fn next(
 }
 
 fn content(received: Result<Option<SubscribeResponse>, tonic::Status>) -> Result<Response, Ended> {
-    received?.ok_or(Ended::Closed)?.message.ok_or(Ended::Unexpected)
+    received?.ok_or(Ended::Closed)?.message.ok_or(Ended::Unexpected(Unexpected))
 }
 
 fn message(content: Request) -> SubscribeRequest {
     SubscribeRequest { message: Some(content) }
-}
-
-fn answer(outcome: &Outcome) -> Request {
-    match outcome {
-        Outcome::Ack { revision, digest, .. } => {
-            Request::Ack(Ack { revision: *revision, digest: digest.as_bytes().to_vec() })
-        }
-        Outcome::Nack { revision, unusable } => Request::Nack(Nack {
-            revision: *revision,
-            kind: unusable.kind,
-            resource_id: unusable.id.clone(),
-            reason: unusable.reason.clone(),
-        }),
-    }
 }

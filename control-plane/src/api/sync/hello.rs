@@ -2,13 +2,13 @@
 
 use countersign_proto::convert::InvalidField;
 use countersign_proto::v1;
-use countersign_shared::id::{EnvironmentId, LogId};
+use countersign_shared::id::EnvironmentId;
 use countersign_shared::text::Actor;
 use tonic::{Code, Status};
 
-use super::PROTOCOL_VERSION;
 use crate::api::{Api, status};
 use crate::decide::find_environment;
+use crate::stream::{self, PROTOCOL_VERSION, ResumeError};
 
 /// What a node has said of itself, parsed.
 pub(super) struct Hello {
@@ -46,18 +46,13 @@ impl Hello {
     }
 }
 
-/// Where the node goes on. A node that has seen more of this log than there is, or something else
-/// than there is, proves that the log was rolled back or rewritten: it is not served.
+/// Where the node goes on; one that proves that the log was rolled back is refused.
 fn resume(api: &Api, hello: &v1::Hello) -> Result<Option<u64>, Status> {
-    if hello.log_id.parse::<LogId>().ok() != Some(api.log_id) || hello.revision == 0 {
-        return Ok(None);
-    }
-    let ours =
-        api.history.reader.hash_at(hello.revision).map_err(|e| status::of_history(&e.into()))?;
-    if ours.is_some_and(|hash| hash.as_bytes().as_slice() == hello.hash) {
-        return Ok(Some(hello.revision));
-    }
-    let head = api.history.reader.head().revision;
+    let head = match stream::resume(hello, api.log_id, &*api.history.reader) {
+        Ok(resume) => return Ok(resume),
+        Err(ResumeError::Read(error)) => return Err(status::of_history(&error.into())),
+        Err(ResumeError::RolledBack { head }) => head,
+    };
     let message = format!(
         "node {} has seen revision {} of this log, which ends at {head} or differs there: the log was rolled back \
          or rewritten. Restore the newer one, or start the node afresh if this is meant",

@@ -13,18 +13,17 @@ use countersign_proto::v1::subscribe_request::Message as FromNode;
 use countersign_proto::v1::sync_server::Sync;
 use futures_util::Stream;
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{Api, status};
 use crate::clock;
 use crate::nodes::NodeStatus;
+use crate::stream::NodeStream;
 use hello::Hello;
 use subscription::Subscription;
 
-/// This protocol's version.
-const PROTOCOL_VERSION: u32 = 1;
 /// How long a new stream may take to say hello.
 const HELLO_WAIT: Duration = Duration::from_secs(10);
 /// Messages that wait for a slow node in its stream; the rest waits in the feed.
@@ -67,15 +66,10 @@ impl Sync for Api {
                 ..NodeStatus::default()
             },
         );
-        let subscription = Subscription {
-            api: self.clone(),
-            node,
-            registration,
-            sender,
-            sent: 0,
-            entries: 0,
-            healed: None,
-        };
+        let interval = Duration::from_millis(self.bookmark_interval_ms.into());
+        let stream = NodeStream::begin(node.environments, node.resume, interval, &self.feed);
+        let began = Instant::now();
+        let subscription = Subscription { api: self.clone(), stream, began, registration, sender };
         tokio::spawn(subscription.run(hello, from_node, replaced));
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }

@@ -1,39 +1,31 @@
-//! One stream, from welcome to end: a cursor in the shared feed, and what the node says of it.
+//! One stream, from welcome to end: sends what `NodeStream` says, and hears the node. What is due
+//! and what an answer means is decided there and not here.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use countersign_proto::convert::InvalidField;
 use countersign_proto::v1;
 use countersign_proto::v1::subscribe_request::Message as FromNode;
 use countersign_proto::v1::subscribe_response::Message as ToNode;
-use countersign_shared::id::EnvironmentId;
 use futures_util::StreamExt;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 use tonic::{Code, Status, Streaming};
 
-use super::hello::Hello;
-use super::{PROTOCOL_VERSION, Sender};
+use super::Sender;
 use crate::api::{Api, status, stopped};
 use crate::clock;
-use crate::feed::{FeedEntry, snapshot_chunks};
-use crate::nodes::{Refusal, Registration};
-
-/// Entries of the feed taken at a time.
-const ENTRIES_AT_ONCE_MAX: usize = 256;
+use crate::engine::View;
+use crate::feed::snapshot_chunks;
+use crate::nodes::{NodeStatus, Refusal, Registration};
+use crate::stream::{Acked, Next, NodeStream};
 
 pub(super) struct Subscription {
     pub(super) api: Api,
-    pub(super) node: Hello,
+    pub(super) stream: NodeStream,
+    pub(super) began: Instant,
     pub(super) registration: Registration,
     pub(super) sender: Sender,
-    /// The revision that the node has after all that was sent.
-    pub(super) sent: u64,
-    /// The cursor in the feed: the revision up to which entries were looked at.
-    pub(super) entries: u64,
-    /// When a table that differed was last sent anew.
-    pub(super) healed: Option<Instant>,
 }
 
 /// The stream has ended; there is nothing more to say on it.
@@ -56,7 +48,7 @@ impl Subscription {
         let _ = self.serve(&hello, &mut from_node, &mut replaced).await;
         self.api.metrics.connected.dec();
         self.api.nodes.disconnect(&self.registration);
-        tracing::info!(node = hello.node, sent_revision = self.sent, "node disconnected");
+        tracing::info!(node = hello.node, sent_revision = self.stream.sent(), "node disconnected");
     }
 
     async fn serve(
@@ -65,20 +57,13 @@ impl Subscription {
         from_node: &mut Streaming<v1::SubscribeRequest>,
         replaced: &mut oneshot::Receiver<()>,
     ) -> Result<(), Gone> {
-        let resumed =
-            self.node.resume.is_some_and(|revision| self.api.feed.since(revision, 1).is_some());
-        self.welcome(resumed).await?;
-        match self.node.resume {
-            Some(revision) if resumed => (self.sent, self.entries) = (revision, revision),
-            _ => self.snapshot().await?,
-        }
+        let welcome = self.stream.welcome(self.api.log_id, &self.api.engine.view());
+        self.send(ToNode::Welcome(welcome)).await?;
         let mut revision = self.api.engine.revision();
         let mut stopping = self.api.stopping.clone();
-        let interval = Duration::from_millis(self.api.bookmark_interval_ms.into());
-        self.catch_up().await?;
-        self.bookmark().await?;
-        let mut due = Instant::now() + interval;
         loop {
+            self.send_due().await?;
+            let due = self.began + self.stream.bookmark_at();
             tokio::select! {
                 () = stopped(&mut stopping) => {
                     return self.end(status::status(Code::Unavailable, "STOPPING", "the control plane is stopping", [])).await;
@@ -92,49 +77,40 @@ impl Subscription {
                     Some(Ok(_)) => {}
                     Some(Err(_)) | None => return Err(Gone),
                 },
-                moved = revision.changed() => {
-                    moved.map_err(|_| Gone)?;
-                    self.catch_up().await?;
-                    due = Instant::now() + interval;
+                moved = revision.changed() => moved.map_err(|_| Gone)?,
+                _ = timeout_at(due, std::future::pending::<()>()) => {}
+            }
+        }
+    }
+
+    /// Sends until there is nothing that is due.
+    async fn send_due(&mut self) -> Result<(), Gone> {
+        loop {
+            let view = self.api.engine.view();
+            let now = self.began.elapsed();
+            match self.stream.next(now, &self.api.feed, &view) {
+                None => return Ok(()),
+                Some(Next::Snapshot) => self.snapshot(view).await?,
+                Some(Next::Delta(delta)) => {
+                    self.send(ToNode::Delta(delta)).await?;
+                    self.api.metrics.deltas.inc();
+                    self.was_sent(|node| node.deltas_sent += 1);
                 }
-                _ = timeout_at(due, std::future::pending::<()>()) => {
-                    self.bookmark().await?;
-                    due = Instant::now() + interval;
+                Some(Next::Bookmark(bookmark)) => {
+                    self.send(ToNode::Bookmark(bookmark)).await?;
+                    self.was_sent(|_| {});
                 }
             }
         }
     }
 
-    async fn welcome(&self, resumed: bool) -> Result<(), Gone> {
-        let view = self.api.engine.view();
-        let served = |id: &EnvironmentId| {
-            let name = view
-                .state
-                .environments()
-                .get(id)
-                .map(|e| e.fields.name.to_string())
-                .unwrap_or_default();
-            v1::ServedEnvironment { id: id.as_bytes().to_vec(), name }
-        };
-        self.send(ToNode::Welcome(v1::Welcome {
-            log_id: self.api.log_id.to_string(),
-            protocol_version: PROTOCOL_VERSION,
-            bookmark_interval_ms: self.api.bookmark_interval_ms,
-            environments: self.node.environments.iter().map(served).collect(),
-            resumed,
-        }))
-        .await
-    }
-
-    /// Sends the whole table as it is now.
-    async fn snapshot(&mut self) -> Result<(), Gone> {
-        let view = self.api.engine.view();
-        let (api, environments) = (self.api.clone(), self.node.environments.clone());
-        let of = Arc::clone(&view);
-        let made = tokio::task::spawn_blocking(move || {
-            snapshot_chunks(&api.sealer, &of.state, &environments)
-        })
-        .await;
+    /// Sends the whole table as it is in the view.
+    async fn snapshot(&mut self, view: Arc<View>) -> Result<(), Gone> {
+        let (sealer, of) = (self.api.sealer.clone(), Arc::clone(&view));
+        let environments = self.stream.environments().to_vec();
+        let made =
+            tokio::task::spawn_blocking(move || snapshot_chunks(&sealer, &of.state, &environments))
+                .await;
         let chunks = match made {
             Ok(Ok(chunks)) => chunks,
             Ok(Err(error)) => {
@@ -148,80 +124,27 @@ impl Subscription {
         for chunk in chunks {
             self.send(ToNode::SnapshotChunk(chunk)).await?;
         }
-        let revision = view.head.revision;
-        let digest = view.digests.of(&self.node.environments).as_bytes().to_vec();
-        let hash = view.head.hash.as_bytes().to_vec();
-        self.send(ToNode::SnapshotEnd(v1::SnapshotEnd { revision, hash, digest })).await?;
-        (self.sent, self.entries) = (revision, revision);
+        let end = self.stream.snapshot_end(&view);
+        self.send(ToNode::SnapshotEnd(end)).await?;
         self.api.metrics.snapshots.inc();
+        self.was_sent(|node| node.snapshots_sent += 1);
+        Ok(())
+    }
+
+    fn was_sent(&self, count: impl FnOnce(&mut NodeStatus)) {
         self.api.nodes.update(&self.registration, |node| {
-            node.sent_revision = revision;
-            node.snapshots_sent += 1;
+            node.sent_revision = self.stream.sent();
+            count(node);
         });
-        Ok(())
-    }
-
-    /// Sends what the feed has beyond the cursor; where nothing of it was for this node, a
-    /// bookmark tells it how far the log is.
-    async fn catch_up(&mut self) -> Result<(), Gone> {
-        loop {
-            let Some(entries) = self.api.feed.since(self.entries, ENTRIES_AT_ONCE_MAX) else {
-                self.snapshot().await?;
-                continue;
-            };
-            if entries.is_empty() {
-                break;
-            }
-            for entry in entries {
-                self.delta(&entry).await?;
-            }
-        }
-        if self.sent < self.entries { self.bookmark().await } else { Ok(()) }
-    }
-
-    async fn delta(&mut self, entry: &FeedEntry) -> Result<(), Gone> {
-        self.entries = entry.head.revision;
-        let environments: Vec<v1::EnvironmentChanges> = (self.node.environments.iter())
-            .filter_map(|id| {
-                let change_set = entry.changes.get(id)?.clone();
-                Some(v1::EnvironmentChanges { environment_id: id.as_bytes().to_vec(), change_set })
-            })
-            .collect();
-        if environments.is_empty() {
-            return Ok(());
-        }
-        let revision = entry.head.revision;
-        let hash = entry.head.hash.as_bytes().to_vec();
-        self.send(ToNode::Delta(v1::Delta { revision, hash, environments })).await?;
-        self.sent = revision;
-        self.api.metrics.deltas.inc();
-        self.api.nodes.update(&self.registration, |node| {
-            node.sent_revision = revision;
-            node.deltas_sent += 1;
-        });
-        Ok(())
-    }
-
-    /// Tells the node how far the log is, and what its table amounts to there.
-    async fn bookmark(&mut self) -> Result<(), Gone> {
-        let view = self.api.engine.view();
-        if view.head.revision != self.entries {
-            // Something came in between: it is caught up with first, and bookmarked then.
-            return Ok(());
-        }
-        let revision = view.head.revision;
-        let digest = view.digests.of(&self.node.environments).as_bytes().to_vec();
-        let hash = view.head.hash.as_bytes().to_vec();
-        self.send(ToNode::Bookmark(v1::Bookmark { revision, hash, digest })).await?;
-        self.sent = revision;
-        self.api.nodes.update(&self.registration, |node| node.sent_revision = revision);
-        Ok(())
     }
 
     async fn hear(&mut self, hello: &v1::Hello, message: FromNode) -> Result<(), Gone> {
         let now_ms = clock::now_ms();
         match message {
-            FromNode::Ack(ack) => self.acked(hello, now_ms, &ack).await,
+            FromNode::Ack(ack) => {
+                self.acked(hello, now_ms, &ack);
+                Ok(())
+            }
             FromNode::Nack(nack) => {
                 tracing::warn!(
                     node = hello.node,
@@ -247,32 +170,22 @@ impl Subscription {
     }
 
     /// A table that differs from ours is healed by a snapshot, and counted.
-    async fn acked(&mut self, hello: &v1::Hello, now_ms: i64, ack: &v1::Ack) -> Result<(), Gone> {
-        let view = self.api.engine.view();
-        let ours = if view.head.revision == ack.revision {
-            Some(Arc::clone(&view.digests))
-        } else {
-            self.api.feed.digests_at(ack.revision)
-        };
-        let same =
-            ours.map(|ours| ours.of(&self.node.environments).as_bytes().as_slice() == ack.digest);
+    fn acked(&mut self, hello: &v1::Hello, now_ms: i64, ack: &v1::Ack) {
+        let (now, view) = (self.began.elapsed(), self.api.engine.view());
+        let Acked { same, heals } = self.stream.acked(now, ack, &self.api.feed, &view);
         self.api.nodes.update(&self.registration, |node| {
             node.last_contact_ms = now_ms;
             node.acked_revision = node.acked_revision.max(ack.revision);
             node.in_sync = same.unwrap_or(node.in_sync);
         });
-        let interval = Duration::from_millis(self.api.bookmark_interval_ms.into());
-        if same == Some(false) && self.healed.is_none_or(|healed| healed.elapsed() > interval) {
-            self.healed = Some(Instant::now());
+        if heals {
+            self.api.metrics.digest_mismatches.inc();
             tracing::warn!(
                 node = hello.node,
                 revision = ack.revision,
                 "the node's table differs from ours; sending it anew"
             );
-            self.api.metrics.digest_mismatches.inc();
-            return self.snapshot().await;
         }
-        Ok(())
     }
 
     async fn end(&self, status: Status) -> Result<(), Gone> {

@@ -1,0 +1,228 @@
+//! One node's stream, sans-IO: where it may begin, what is to be sent next, and what an answer
+//! means. `api/sync` does the sending and the waiting; the simulator runs these very lines. It
+//! never waits and never reads a clock: `now` is the time since the stream began.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign_proto::v1;
+use countersign_shared::id::{EnvironmentId, LogId};
+
+use crate::engine::View;
+use crate::feed::{Feed, FeedEntry};
+use crate::log::{LogReader, ReadError};
+
+/// This protocol's version.
+pub const PROTOCOL_VERSION: u32 = 1;
+/// Entries of the feed taken at a time.
+const ENTRIES_AT_ONCE_MAX: usize = 256;
+
+/// Where a node may go on: the revision it has, if that is of this log and has our hash; `None`
+/// for one that begins anew. A node that has seen more of this log than there is, or something
+/// else than there is, proves that the log was rolled back or rewritten: it is not served.
+pub fn resume(
+    hello: &v1::Hello,
+    log_id: LogId,
+    reader: &dyn LogReader,
+) -> Result<Option<u64>, ResumeError> {
+    if hello.log_id.parse::<LogId>().ok() != Some(log_id) || hello.revision == 0 {
+        return Ok(None);
+    }
+    let ours = reader.hash_at(hello.revision)?;
+    if ours.is_some_and(|hash| hash.as_bytes().as_slice() == hello.hash) {
+        return Ok(Some(hello.revision));
+    }
+    Err(ResumeError::RolledBack { head: reader.head().revision })
+}
+
+/// Why a node is not served.
+#[derive(Debug, thiserror::Error)]
+pub enum ResumeError {
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error("the log ends at {head}, or differs from what the node has seen of it")]
+    RolledBack { head: u64 },
+}
+
+/// What is to be sent.
+#[derive(Debug)]
+pub enum Next {
+    Delta(v1::Delta),
+    Bookmark(v1::Bookmark),
+    /// The whole table of the view that was shown, in chunks, and then `snapshot_end`.
+    Snapshot,
+}
+
+/// What an acknowledgement means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Acked {
+    /// Whether the node's table is ours; `None` where we no longer know what ours was.
+    pub same: Option<bool>,
+    /// Whether the table is sent anew.
+    pub heals: bool,
+}
+
+/// A cursor in the feed, and what is still owed to the node.
+#[derive(Debug)]
+pub struct NodeStream {
+    environments: Vec<EnvironmentId>,
+    bookmark_interval: Duration,
+    resumed: bool,
+    /// The revision that the node has after all that was sent.
+    sent: u64,
+    /// The revision up to which entries of the feed were looked at.
+    entries: u64,
+    /// Taken from the feed, and not yet looked at.
+    taken: VecDeque<Arc<FeedEntry>>,
+    snapshot_due: bool,
+    /// A stream's first bookmark follows at once.
+    greeted: bool,
+    bookmark_at: Duration,
+    /// When a table that differed was last sent anew.
+    healed_at: Option<Duration>,
+}
+
+impl NodeStream {
+    /// Goes on after a revision where the feed reaches back to it, and begins anew otherwise.
+    pub fn begin(
+        environments: Vec<EnvironmentId>,
+        resume: Option<u64>,
+        bookmark_interval: Duration,
+        feed: &Feed,
+    ) -> Self {
+        let resume = resume.filter(|revision| feed.since(*revision, 1).is_some());
+        let from = resume.unwrap_or_default();
+        Self {
+            environments,
+            bookmark_interval,
+            resumed: resume.is_some(),
+            sent: from,
+            entries: from,
+            taken: VecDeque::new(),
+            snapshot_due: resume.is_none(),
+            greeted: false,
+            bookmark_at: Duration::ZERO,
+            healed_at: None,
+        }
+    }
+
+    pub fn environments(&self) -> &[EnvironmentId] {
+        &self.environments
+    }
+
+    /// The revision that the node has after all that was sent.
+    pub fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// When there is something to be sent, even if nothing happens.
+    pub fn bookmark_at(&self) -> Duration {
+        self.bookmark_at
+    }
+
+    /// The first message.
+    pub fn welcome(&self, log_id: LogId, view: &View) -> v1::Welcome {
+        let served = |id: &EnvironmentId| {
+            let environment = view.state.environments().get(id);
+            let name = environment.map(|e| e.fields.name.to_string()).unwrap_or_default();
+            v1::ServedEnvironment { id: id.as_bytes().to_vec(), name }
+        };
+        v1::Welcome {
+            log_id: log_id.to_string(),
+            protocol_version: PROTOCOL_VERSION,
+            bookmark_interval_ms: u32::try_from(self.bookmark_interval.as_millis())
+                .unwrap_or(u32::MAX),
+            environments: self.environments.iter().map(served).collect(),
+            resumed: self.resumed,
+        }
+    }
+
+    /// What is to be sent now; asked again after each, until there is nothing.
+    pub fn next(&mut self, now: Duration, feed: &Feed, view: &View) -> Option<Next> {
+        loop {
+            if self.snapshot_due {
+                // The feed is a moment ahead of the view: a node is never taken backwards.
+                return (view.head.revision >= self.entries).then_some(Next::Snapshot);
+            }
+            if let Some(entry) = self.taken.pop_front() {
+                if let Some(delta) = self.delta(&entry) {
+                    self.bookmark_at = now + self.bookmark_interval;
+                    return Some(Next::Delta(delta));
+                }
+                continue;
+            }
+            match feed.since(self.entries, ENTRIES_AT_ONCE_MAX) {
+                None => self.snapshot_due = true,
+                Some(entries) if entries.is_empty() => return self.bookmark(now, view),
+                Some(entries) => self.taken.extend(entries),
+            }
+        }
+    }
+
+    /// The end of a snapshot of this view, which is what the node has then.
+    pub fn snapshot_end(&mut self, view: &View) -> v1::SnapshotEnd {
+        let revision = view.head.revision;
+        (self.sent, self.entries, self.snapshot_due) = (revision, revision, false);
+        self.taken.clear();
+        let hash = view.head.hash.as_bytes().to_vec();
+        v1::SnapshotEnd { revision, hash, digest: self.digest(view) }
+    }
+
+    /// A table that differs from ours is sent anew, once in a bookmark interval.
+    pub fn acked(&mut self, now: Duration, ack: &v1::Ack, feed: &Feed, view: &View) -> Acked {
+        let ours = if view.head.revision == ack.revision {
+            Some(Arc::clone(&view.digests))
+        } else {
+            feed.digests_at(ack.revision)
+        };
+        let same = ours.map(|ours| ours.of(&self.environments).as_bytes().as_slice() == ack.digest);
+        let is_time = self.healed_at.is_none_or(|healed| now > healed + self.bookmark_interval);
+        let heals = same == Some(false) && is_time;
+        if heals {
+            self.healed_at = Some(now);
+            self.snapshot_due = true;
+        }
+        Acked { same, heals }
+    }
+
+    fn delta(&mut self, entry: &FeedEntry) -> Option<v1::Delta> {
+        let revision = entry.head.revision;
+        self.entries = revision;
+        let environments: Vec<v1::EnvironmentChanges> = (self.environments.iter())
+            .filter_map(|id| {
+                let change_set = entry.changes.get(id)?.clone();
+                Some(v1::EnvironmentChanges { environment_id: id.as_bytes().to_vec(), change_set })
+            })
+            .collect();
+        if environments.is_empty() {
+            return None;
+        }
+        self.sent = revision;
+        Some(v1::Delta { revision, hash: entry.head.hash.as_bytes().to_vec(), environments })
+    }
+
+    /// Tells the node how far the log is, and what its table amounts to there: where nothing of
+    /// what came was for it, and where nothing came.
+    fn bookmark(&mut self, now: Duration, view: &View) -> Option<Next> {
+        let is_due = now >= self.bookmark_at;
+        if is_due {
+            self.bookmark_at = now + self.bookmark_interval;
+        }
+        // What is in the feed and not yet in the view is bookmarked when it is in both.
+        let is_level = view.head.revision == self.entries;
+        if !is_level || !(is_due || !self.greeted || self.sent < self.entries) {
+            return None;
+        }
+        self.greeted = true;
+        self.bookmark_at = now + self.bookmark_interval;
+        self.sent = self.entries;
+        let hash = view.head.hash.as_bytes().to_vec();
+        let digest = self.digest(view);
+        Some(Next::Bookmark(v1::Bookmark { revision: self.sent, hash, digest }))
+    }
+
+    fn digest(&self, view: &View) -> Vec<u8> {
+        view.digests.of(&self.environments).as_bytes().to_vec()
+    }
+}

@@ -1,0 +1,137 @@
+//! How a node follows a stream, sans-IO: replica and table builder, and which messages become
+//! which table and which answer. `sync` does the sending and the waiting; the simulator runs
+//! these very lines. It never reads a clock, and never serves a table itself.
+
+use countersign_proto::v1::subscribe_request::Message as Request;
+use countersign_proto::v1::subscribe_response::Message as Response;
+use countersign_proto::v1::{Ack, Hello, Nack, Welcome};
+
+use crate::replica::{Outcome, PROTOCOL_VERSION, Position, Replica, Unusable, Unwelcome};
+use crate::table::{RoutingTable, TableBuilder};
+
+/// At most this many messages are applied between two tables.
+const MESSAGES_PER_TABLE_MAX: usize = 4096;
+
+/// Who the node is, as it says in each Hello.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    pub node: String,
+    /// Made anew at each start.
+    pub instance: String,
+    pub environments: Vec<String>,
+}
+
+/// A second Welcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a message without content, or a second Welcome")]
+pub struct Unexpected;
+
+/// What some messages came to.
+#[derive(Debug, Default)]
+pub struct Applied {
+    /// What is to be answered once the table is in force: the newest acknowledgement, or the
+    /// refusal.
+    pub outcome: Option<Outcome>,
+    /// How often this node's table was not the control plane's.
+    pub digest_mismatches: u64,
+}
+
+/// What is carried from stream to stream.
+#[derive(Debug, Default)]
+pub struct Follower {
+    replica: Replica,
+    builder: TableBuilder,
+    /// What the table that was built last is of.
+    built: Position,
+}
+
+impl Follower {
+    /// The first message of a stream.
+    pub fn hello(&self, identity: &Identity) -> Hello {
+        let position = self.replica.hello();
+        Hello {
+            node: identity.node.clone(),
+            instance: identity.instance.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            protocol_version: PROTOCOL_VERSION,
+            environments: identity.environments.clone(),
+            log_id: position.log_id,
+            revision: position.revision,
+            hash: position.hash,
+        }
+    }
+
+    /// Begins a stream. Says whether this is another log than the copy is of.
+    pub fn welcome(&mut self, welcome: &Welcome) -> Result<bool, Unwelcome> {
+        self.replica.welcome(welcome)
+    }
+
+    pub fn replica(&self) -> &Replica {
+        &self.replica
+    }
+
+    /// Applies the messages that are there, in order, up to a refusal or an error; of the rest
+    /// none is taken. What was applied before an error stays, and wants its table, too.
+    pub fn apply_all<E: From<Unexpected>>(
+        &mut self,
+        messages: impl Iterator<Item = Result<Response, E>>,
+    ) -> (Applied, Result<(), E>) {
+        let mut applied = Applied::default();
+        for message in messages.take(MESSAGES_PER_TABLE_MAX) {
+            match message.and_then(|message| Ok(self.apply(message)?)) {
+                Err(error) => return (applied, Err(error)),
+                Ok(None) => {}
+                Ok(Some(outcome)) => {
+                    let differs = matches!(outcome, Outcome::Ack { digest_differs: true, .. });
+                    applied.digest_mismatches += u64::from(differs);
+                    let is_refusal = matches!(outcome, Outcome::Nack { .. });
+                    applied.outcome = Some(outcome);
+                    if is_refusal {
+                        break;
+                    }
+                }
+            }
+        }
+        (applied, Ok(()))
+    }
+
+    /// The table of what the replica holds now, if that is another than was built last.
+    pub fn table(&mut self) -> Option<RoutingTable> {
+        if !self.replica.is_complete() || *self.replica.position() == self.built {
+            return None;
+        }
+        self.built = self.replica.position().clone();
+        Some(self.builder.build(&mut self.replica))
+    }
+
+    fn apply(&mut self, message: Response) -> Result<Option<Outcome>, Unexpected> {
+        Ok(Some(match message {
+            Response::Welcome(_) => return Err(Unexpected),
+            Response::SnapshotChunk(chunk) => {
+                self.replica.snapshot_chunk(&chunk);
+                return Ok(None);
+            }
+            Response::SnapshotEnd(end) => self.replica.snapshot_end(&end),
+            Response::Delta(delta) => self.replica.delta(&delta),
+            Response::Bookmark(bookmark) => self.replica.bookmark(&bookmark),
+        }))
+    }
+}
+
+/// The message that tells an outcome, and why the stream ends with it, if it does.
+pub fn answer(outcome: Outcome) -> (Request, Option<Unusable>) {
+    match outcome {
+        Outcome::Ack { revision, digest, .. } => {
+            (Request::Ack(Ack { revision, digest: digest.as_bytes().to_vec() }), None)
+        }
+        Outcome::Nack { revision, unusable } => {
+            let nack = Nack {
+                revision,
+                kind: unusable.kind,
+                resource_id: unusable.id.clone(),
+                reason: unusable.reason.clone(),
+            };
+            (Request::Nack(nack), Some(unusable))
+        }
+    }
+}
