@@ -3,18 +3,22 @@
 
 import queue
 import uuid
+from contextlib import ExitStack
 
 import grpc
 
 from clients.backend import Backend
+from clients.grpc_load import GrpcLoad
 from clients.grpc_server import COMPLAINT, MESSAGE_BYTES_MAX, SERVICE, Server
 from clients.stage import Stage
 from clients.table import Row
-from gateway import PATIENCE_SECONDS
+from gateway import PATIENCE_SECONDS, until
 
 # The path of the service that is reached over TLS.
 ENCRYPTED = "/encrypted"
 UNARY_CALLS = 200
+SHORT_LIVED = (("grpc.max_connection_age_ms", 100), ("grpc.max_connection_age_grace_ms", 10_000))
+CHANNELS, CONNECTIONS = 4, 12
 TURNS = 50
 LARGE = bytes(range(256)) * 4096
 # Long enough to come to the backend on a busy machine.
@@ -35,11 +39,30 @@ def try_grpc(stage: Stage, _: Backend) -> list[Row]:
             grpc.insecure_channel(stage.gateway.proxy, options) as clear,
             grpc.secure_channel(stage.gateway.proxy_tls, trust, options) as encrypted,
         ):
-            return [
+            rows = [
                 _row(Calls(server, clear, f"/{SERVICE}"), "HTTP/2 in clear"),
                 _row(Calls(server, encrypted, f"/{SERVICE}"), "HTTP/2, TLS"),
                 _row(Calls(encrypted_server, encrypted, ENCRYPTED), "HTTP/2, TLS on both sides"),
             ]
+    return [*rows, _renewed(stage)]
+
+
+def _renewed(stage: Stage) -> Row:
+    """A backend that ends its connections by their age, as balanced ones do, loses no call."""
+    with Server(None, *SHORT_LIVED) as server:
+        flags = f"--backend-protocol http2 --body-policy unsigned --backend-path /{SERVICE}"
+        stage.publish("/renewed", f"http://{server.address}", flags)
+        with ExitStack() as running:
+            loads = [GrpcLoad(stage.gateway.proxy, "/renewed/Unary") for _ in range(CHANNELS)]
+            for load in loads:
+                running.enter_context(load)
+            until("connections are renewed", lambda: len(server.peers) >= CONNECTIONS)
+        failures = [failure for load in loads for failure in load.failures]
+        if failures or server.refused:
+            raise AssertionError(f"renewed: {len(failures)}, {failures[:3]}, {server.refused[:3]}")
+        calls = sum(load.calls for load in loads)
+        remark = f"none lost; the backend ended {len(server.peers) - 1} connections"
+        return Row("grpcio", "a backend that goes away", calls, server.verified, remark)
 
 
 def _row(calls: "Calls", protocol: str) -> Row:

@@ -37,9 +37,12 @@ class Hanging:
 class Server:
     """`with Server() as server: …`, then `server.address`."""
 
-    def __init__(self, certificates: Certificates | None = None):
-        # With them it serves over TLS.
+    def __init__(self, certificates: Certificates | None = None, *options: tuple[str, int]):
+        # With certificates it serves over TLS.
         self.certificates = certificates
+        self.options = [("grpc.max_receive_message_length", MESSAGE_BYTES_MAX), *options]
+        # The connections on which calls came.
+        self.peers: set[str] = set()
         self.verified = 0
         self.refused: list[str] = []
         # Calls of the method that hangs, by what they ask for.
@@ -49,7 +52,7 @@ class Server:
         self.server = grpc.server(
             ThreadPoolExecutor(THREADS),
             interceptors=[_Verifier(self)],
-            options=[("grpc.max_receive_message_length", MESSAGE_BYTES_MAX)],
+            options=self.options,
         )
         methods = {
             "Unary": grpc.unary_unary_rpc_method_handler(self._unary),
@@ -76,9 +79,9 @@ class Server:
     def __exit__(self, *_):
         self.server.stop(grace=None).wait()
 
-    @staticmethod
-    def _unary(request: bytes, context: grpc.ServicerContext) -> bytes:
+    def _unary(self, request: bytes, context: grpc.ServicerContext) -> bytes:
         """Metadata that the client chose comes back, at the beginning and at the end."""
+        self.peers.add(context.peer())
         sent = dict(context.invocation_metadata())
         context.send_initial_metadata((("x-first", sent.get("x-client", "")),))
         last = (("x-last", sent.get("x-client", "")), ("x-last-bin", sent.get("x-client-bin", b"")))
