@@ -19,6 +19,22 @@ pub struct ClientLimits {
     pub request_burst: u32,
 }
 
+/// How slow a client may be.
+#[derive(Debug, Clone, Copy)]
+pub struct ClientTimes {
+    /// Between two requests, and before the first.
+    pub idle_max: Duration,
+    /// For a handshake and for a head once it has begun; for each piece of a body, and for taking
+    /// any of an answer.
+    pub pause_max: Duration,
+}
+
+impl Default for ClientTimes {
+    fn default() -> Self {
+        Self { idle_max: Duration::from_mins(1), pause_max: Duration::from_secs(30) }
+    }
+}
+
 /// All settings of a node. Start from the default and name what differs.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -45,6 +61,7 @@ pub struct Config {
     /// `X-Forwarded-For`, `-Host`, `-Port` and `-Proto`; of others these are dropped.
     pub trusted_proxies: Vec<Network>,
     pub client_limits: ClientLimits,
+    pub client_times: ClientTimes,
     pub upstream: UpstreamSettings,
     /// Every so-many-th request of a worker is logged, with target `access`; 0: none.
     pub access_log_every: u32,
@@ -82,6 +99,7 @@ impl Default for Config {
             buffered_bytes_max: 256 * 1024 * 1024,
             trusted_proxies: Vec::new(),
             client_limits: ClientLimits::default(),
+            client_times: ClientTimes::default(),
             upstream: UpstreamSettings::default(),
             access_log_every: 0,
             otlp_endpoint: None,

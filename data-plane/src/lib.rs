@@ -18,7 +18,7 @@ mod sync;
 pub mod table;
 pub mod telemetry;
 
-pub use config::{ClientLimits, Config, InvalidConfig, ProxyTls};
+pub use config::{ClientLimits, ClientTimes, Config, InvalidConfig, ProxyTls};
 pub use network::{InvalidNetwork, Network};
 pub use node::{Node, RunError, run, start};
 pub use proxy::{CertificateFiles, Resolve, Resolving, SystemResolver, UpstreamSettings};

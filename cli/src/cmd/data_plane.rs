@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use countersign_data_plane::{CertificateFiles, ClientLimits, Config, Network, ProxyTls};
+use countersign_data_plane::{
+    CertificateFiles, ClientLimits, ClientTimes, Config, Network, ProxyTls,
+};
 
 use crate::args::Globals;
 use crate::failure::Failure;
@@ -72,6 +74,18 @@ pub(crate) struct DataPlaneArgs {
     /// How many threads take requests; left out: one per core
     #[arg(long, value_name = "N", env = "COUNTERSIGN_WORKERS", hide_env_values = true)]
     workers: Option<usize>,
+
+    /// How long a client's connection may be idle between two requests
+    #[arg(long, value_name = "SECONDS", env = "COUNTERSIGN_CLIENT_IDLE_SECONDS")]
+    #[arg(hide_env_values = true, default_value_t = Config::default().client_times.idle_max.as_secs())]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+    client_idle_seconds: u64,
+
+    /// How long a client may pause in the middle of a handshake, a head, a body, or taking an answer
+    #[arg(long, value_name = "SECONDS", env = "COUNTERSIGN_CLIENT_PAUSE_SECONDS")]
+    #[arg(hide_env_values = true, default_value_t = Config::default().client_times.pause_max.as_secs())]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+    client_pause_seconds: u64,
 
     /// The largest body that is read in order to sign it
     #[arg(long, value_name = "BYTES", env = "COUNTERSIGN_BODY_BYTES_MAX", hide_env_values = true)]
@@ -156,6 +170,10 @@ pub(super) async fn run(args: DataPlaneArgs, globals: &Globals) -> Result<(), Fa
         proxy_tls,
         status_listen: Some(args.status_listen),
         workers: args.workers.unwrap_or(defaults.workers),
+        client_times: ClientTimes {
+            idle_max: Duration::from_secs(args.client_idle_seconds),
+            pause_max: Duration::from_secs(args.client_pause_seconds),
+        },
         body_bytes_max: args.body_bytes_max,
         buffered_bytes_max: args.buffered_bytes_max,
         trusted_proxies: args.trusted_proxy,

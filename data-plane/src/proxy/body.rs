@@ -19,11 +19,10 @@ use tokio::time::timeout;
 
 use super::http1::WireBody;
 use super::refusal::Refusal;
+use crate::config::Config;
 
 /// How long a request waits for room in memory before it is refused.
 const ROOM_WAIT: Duration = Duration::from_secs(1);
-/// How long a client may stay silent inside a body that is being read.
-const BODY_SILENCE_MAX: Duration = Duration::from_secs(30);
 
 pub(super) const BODY_BROKE_OFF: Refusal =
     Refusal::BadFraming("the body broke off or is malformed");
@@ -37,11 +36,17 @@ pub(super) struct Limits {
     body_bytes_max: usize,
     /// What is left of what all requests of all workers may hold together.
     room: Arc<Semaphore>,
+    /// How long a client may stay silent inside a body that is being read.
+    pause_max: Duration,
 }
 
 impl Limits {
-    pub(super) fn new(body_bytes_max: usize, buffered_bytes_max: usize) -> Self {
-        Self { body_bytes_max, room: Arc::new(Semaphore::new(buffered_bytes_max)) }
+    pub(super) fn new(config: &Config) -> Self {
+        Self {
+            body_bytes_max: config.body_bytes_max,
+            room: Arc::new(Semaphore::new(config.buffered_bytes_max)),
+            pause_max: config.client_times.pause_max,
+        }
     }
 
     async fn take_room(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Refusal> {
@@ -176,7 +181,7 @@ async fn hold(
     let mut room: Option<OwnedSemaphorePermit> = None;
     let mut hash = Sha256::new();
     loop {
-        let frame = timeout(BODY_SILENCE_MAX, body.frame()).await.map_err(|_| TOO_SLOW)?;
+        let frame = timeout(limits.pause_max, body.frame()).await.map_err(|_| TOO_SLOW)?;
         let Some(frame) = frame else { break };
         let frame = frame.map_err(|_| BODY_BROKE_OFF)?;
         // Trailers are dropped.

@@ -6,7 +6,6 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::AsyncReadExt;
@@ -22,7 +21,6 @@ use super::worker::Worker;
 use super::{http1, http2};
 use crate::clock;
 
-const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
 /// What a client begins with that knows beforehand that HTTP/2 is spoken (RFC 9113).
 const HTTP_2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Room that is made for the first read.
@@ -50,7 +48,7 @@ pub(super) async fn serve(
                 None => debug!("a connection ended before it was known what it speaks"),
             }
         }
-        Some(tls) => match tls.accept(socket, HANDSHAKE_TIME_MAX).await {
+        Some(tls) => match tls.accept(socket, client.worker.client_times().pause_max).await {
             Ok((stream, is_http_2)) => {
                 client.worker.meters.shook_hands(true);
                 let stream = ClientStream::Tls(Box::new(stream));

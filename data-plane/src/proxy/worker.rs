@@ -34,7 +34,7 @@ use super::trace::{Tracer, Tracing};
 use super::turns::Turns;
 use super::upstream::Upstream;
 use crate::clock;
-use crate::config::Config;
+use crate::config::{ClientTimes, Config};
 use crate::table::RoutingTable;
 use crate::telemetry::WorkerMeters;
 
@@ -61,6 +61,7 @@ pub struct Shared {
     trusted: Trusted,
     /// None where clients may do as much as they like.
     clients: Option<Clients>,
+    client_times: ClientTimes,
     access_log_every: u32,
     tracing: Option<Tracing>,
     upstream: Arc<Upstream>,
@@ -71,9 +72,10 @@ impl Shared {
     pub fn new(config: &Config) -> Self {
         Self {
             table: ArcSwapOption::empty(),
-            limits: Limits::new(config.body_bytes_max, config.buffered_bytes_max),
+            limits: Limits::new(config),
             trusted: Trusted::new(config.trusted_proxies.clone()),
             clients: Clients::new(config, clock::now()),
+            client_times: config.client_times,
             access_log_every: config.access_log_every,
             upstream: Arc::new(Upstream::new(config.upstream.clone())),
             tracing: None,
@@ -197,6 +199,10 @@ impl Worker {
         let turn = self.turn.get().wrapping_add(1);
         self.turn.set(turn);
         turn
+    }
+
+    pub(super) fn client_times(&self) -> ClientTimes {
+        self.shared.client_times
     }
 
     pub(super) fn trusted(&self) -> &Trusted {

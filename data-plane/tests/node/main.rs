@@ -22,6 +22,7 @@ mod proxying;
 mod resilience;
 mod routing;
 mod signing;
+mod slow_clients;
 mod syncing;
 mod tls;
 mod tls_backends;

@@ -39,8 +39,6 @@ use head::RequestHead;
 pub(super) use outgoing::{Framing, Outgoing, Stopped};
 use wire::{Heard, Wire};
 
-/// How long a client may take none of an answer.
-const STALL_TIME_MAX: Duration = Duration::from_mins(1);
 /// How long a connection is kept for the client to see why it is closed.
 const LINGER_TIME: Duration = Duration::from_secs(2);
 
@@ -101,6 +99,7 @@ async fn hear(
 ) -> Heard {
     let mut headers = client.worker.rooms.headers.take();
     let mut is_told = false;
+    let mut has_begun = false;
     let heard = poll_fn(|cx| {
         let mut wire = wire.borrow_mut();
         if let Poll::Ready(heard) = wire.poll_head(cx, &mut headers) {
@@ -113,6 +112,10 @@ async fn hear(
                 return Poll::Ready(Heard::Nothing);
             }
             client.alarm.set(clock::now() + FIRST_REQUEST_TIME);
+        }
+        if wire.has_begun() && !has_begun {
+            has_begun = true;
+            client.expect_more(clock::now());
         }
         client.alarm.poll_rung(cx, clock::now).map(|()| {
             debug!("a connection was idle for too long");
@@ -239,7 +242,7 @@ async fn sent(client: &Client, wire: &RefCell<Wire>) -> bool {
             }
         } else if stalled_at != Some(out.bytes_sent()) {
             stalled_at = Some(out.bytes_sent());
-            client.alarm.set(clock::now() + STALL_TIME_MAX);
+            client.expect_more(clock::now());
         }
         client.alarm.poll_rung(cx, clock::now).map(|()| {
             debug!("a client took nothing of its answer for too long");
