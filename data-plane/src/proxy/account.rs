@@ -18,18 +18,18 @@ use crate::clock;
 use crate::table::{Place, Route};
 use crate::telemetry::{RouteClass, WorkerMeters};
 
-pub(super) struct Account {
-    meters: Arc<WorkerMeters>,
+pub(super) struct Account<'w> {
+    meters: &'w WorkerMeters,
     began: Instant,
     class: Cell<RouteClass>,
     tries: Cell<u32>,
     record: RefCell<Option<Box<Record>>>,
 }
 
-impl Account {
+impl<'w> Account<'w> {
     /// Of a request as it was received.
-    pub(super) fn open(client: &Client, head: &Parts, body: &InboundBody) -> Self {
-        let worker: &Worker = &client.worker;
+    pub(super) fn open(client: &'w Client, head: &Parts, body: &InboundBody) -> Self {
+        let worker: &'w Worker = &client.worker;
         let began = clock::now();
         let turns = (worker.access_log.is_next(), worker.tracer.begin(head));
         let record = (turns.0 || turns.1.is_some()).then(|| {
@@ -37,7 +37,7 @@ impl Account {
             Box::new(Record::new(head, body.size_hint().exact(), asks, began, turns))
         });
         Self {
-            meters: Arc::clone(&worker.meters),
+            meters: &worker.meters,
             began,
             class: Cell::default(),
             tries: Cell::new(0),

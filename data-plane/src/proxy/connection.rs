@@ -13,9 +13,10 @@ use tokio::net::TcpStream;
 use tracing::debug;
 
 use super::client::Client;
+use super::counted::ClientStream;
 use super::peer::Peer;
 use super::phase::FIRST_REQUEST_TIME;
-use super::stream::ClientStream;
+use super::stream::Socket;
 use super::tls::Tls;
 use super::worker::Worker;
 use super::{http1, http2};
@@ -40,7 +41,7 @@ pub(super) async fn serve(
     let client = Client::new(worker, Rc::new(peer), clock::now());
     match tls {
         None => {
-            let mut stream = ClientStream::Plain(socket);
+            let mut stream = ClientStream::new(Socket::Plain(socket), &client.worker.meters);
             let mut begun = BytesMut::new();
             match speaks(&client, &mut stream, &mut begun).await {
                 Some(Speaks::Http1) => http1::serve(client, stream, begun).await,
@@ -51,7 +52,8 @@ pub(super) async fn serve(
         Some(tls) => match tls.accept(socket, client.worker.client_times().pause_max).await {
             Ok((stream, is_http_2)) => {
                 client.worker.meters.shook_hands(true);
-                let stream = ClientStream::Tls(Box::new(stream));
+                let stream = Socket::Tls(Box::new(stream));
+                let stream = ClientStream::new(stream, &client.worker.meters);
                 if is_http_2 {
                     http2::serve(client, stream, BytesMut::new()).await;
                 } else {

@@ -21,7 +21,7 @@ pub(super) struct Terms<'t> {
     pub(super) route: &'t Route,
     pub(super) signer: Option<&'t Signer>,
     pub(super) payload: Payload,
-    pub(super) account: &'t Account,
+    pub(super) account: &'t Account<'t>,
     /// Whether the backend is asked for a WebSocket, and may answer 101.
     pub(super) upgrade: bool,
 }

@@ -23,10 +23,11 @@ use tracing::debug;
 use super::answer::AnswerBody;
 use super::body::InboundBody;
 use super::client::Client;
+use super::counted::ClientStream;
 use super::edge::HEADERS_BYTES_MAX;
 use super::grpc;
 use super::refusal::Refusal;
-use super::stream::{Begun, ClientStream};
+use super::stream::Begun;
 use crate::clock;
 
 /// Requests of one connection at a time.

@@ -11,6 +11,7 @@ mod chunks;
 mod client;
 mod clients;
 mod connection;
+mod counted;
 mod edge;
 mod exchange;
 mod grpc;
@@ -103,7 +104,7 @@ fn refused(worker: &Worker, refusal: &Refusal, request_id: &HeaderValue) -> &'st
 /// Routes, strips, signs and sends; passes the answer on.
 async fn forward(
     client: &Rc<Client>,
-    account: &Account,
+    account: &Account<'_>,
     request_id: &HeaderValue,
     head: &mut Parts,
     body: InboundBody,

@@ -8,26 +8,16 @@ use std::task::{Context, Poll};
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio_rustls::{client, server};
+use tokio_rustls::client;
 
-pub(super) type ClientStream = Socket<server::TlsStream<TcpStream>>;
+use super::counted::ClientStream;
+
 pub(super) type BackendStream = Socket<client::TlsStream<TcpStream>>;
 
 #[derive(Debug)]
 pub(super) enum Socket<T> {
     Plain(TcpStream),
     Tls(Box<T>),
-}
-
-impl ClientStream {
-    /// Ready where reading is worth the room for it: an idle connection holds none.
-    pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Self::Plain(stream) => stream.poll_read_ready(cx),
-            // There may be something decrypted that the socket knows nothing of.
-            Self::Tls(_) => Poll::Ready(Ok(())),
-        }
-    }
 }
 
 impl<T: AsyncRead + Unpin> AsyncRead for Socket<T> {

@@ -14,7 +14,8 @@ use tracing::debug;
 
 use super::backend::Tunnel;
 use super::client::Client;
-use super::stream::{Begun, ClientStream};
+use super::counted::ClientStream;
+use super::stream::Begun;
 use crate::clock;
 
 /// Without a byte in either direction. Whoever wants to stay longer sends pings, as browsers and

@@ -254,6 +254,7 @@ impl Worker {
                 Some(_) = connections.join_next() => {}
                 _ = housekeeping.tick() => {
                     self.pool.sweep(clock::now());
+                    self.meters.pool_stands(self.pool.count());
                     // An idle worker must not keep a former table alive.
                     drop(self.table());
                 }

@@ -1,6 +1,6 @@
 //! Durations, counted into buckets of microseconds. It knows no names.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 /// Upper bounds; what is longer counts as the last bucket, which has none.
@@ -21,6 +21,6 @@ impl Histogram {
         let us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         let bucket = BOUNDS_US.iter().position(|bound| us <= *bound).unwrap_or(BOUNDS_US.len());
         super::count(self.buckets.get(bucket));
-        self.sum_us.fetch_add(us, Relaxed);
+        super::add(&self.sum_us, us);
     }
 }

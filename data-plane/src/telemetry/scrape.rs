@@ -13,7 +13,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::histogram::{BOUNDS_US, BUCKETS, Histogram};
-use super::worker::{REJECTIONS, STATUS_CLASSES};
+use super::worker::{POOL, REJECTIONS, STATUS_CLASSES};
 use super::{ROUTE_CLASSES, Telemetry, WorkerMeters};
 use crate::clock;
 
@@ -91,18 +91,34 @@ impl Telemetry {
 
     fn encode_connections(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
         let help = "Connections of clients that are open";
-        let open = self.workers.iter().map(|w| w.connections_open.load(Relaxed)).sum::<i64>();
         let gauge = encoder.encode_descriptor("connections_open", help, None, MetricType::Gauge)?;
-        ConstGauge::new(open).encode(gauge)?;
+        ConstGauge::new(self.sum(|w| Some(&w.connections_open))).encode(gauge)?;
+        let help = "Towards backends: idle connections, shared ones of HTTP/2, requests under way";
+        let mut pool = encoder.encode_descriptor("backend_pool", help, None, MetricType::Gauge)?;
+        for (at, what) in POOL.into_iter().enumerate() {
+            let total = ConstGauge::new(self.sum(|w| w.pool.get(at)));
+            total.encode(pool.encode_family(&[("what", what)])?)?;
+        }
         self.encode_family(
             encoder,
             ("tls_handshakes", "Handshakes with clients"),
             ("result", &["made", "failed"]),
             |w, at| w.tls_handshakes.get(at),
         )?;
-        let help = "Connections of clients that were taken";
-        let taken = encoder.encode_descriptor("connections", help, None, MetricType::Counter)?;
-        ConstCounter::new(self.sum(|w| Some(&w.connections))).encode(taken)
+        let counters: [(_, _, Option<&Unit>, Pick<'_>); 3] = [
+            ("connections", "Connections of clients that were taken", None, |w, _| {
+                Some(&w.connections)
+            }),
+            ("received", "From clients, without TLS", Some(&Unit::Bytes), |w, _| {
+                Some(&w.received_bytes)
+            }),
+            ("sent", "To clients, without TLS", Some(&Unit::Bytes), |w, _| Some(&w.sent_bytes)),
+        ];
+        for (name, help, unit, pick) in counters {
+            let counter = encoder.encode_descriptor(name, help, unit, MetricType::Counter)?;
+            ConstCounter::new(self.sum(|w| pick(w, 0))).encode(counter)?;
+        }
+        Ok(())
     }
 
     fn encode_family<'t>(

@@ -2,13 +2,13 @@
 //! else.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use http::StatusCode;
 
 use super::histogram::Histogram;
-use super::{ROUTE_CLASSES, RouteClass, count};
+use super::{ROUTE_CLASSES, RouteClass, add, count};
 
 /// Status codes 100–599 by their hundreds; anything else counts as the last.
 pub(super) const STATUS_CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
@@ -36,6 +36,20 @@ pub(crate) const REJECTIONS: [&str; 19] = [
 ];
 const OTHER_REJECTION: &str = "OTHER";
 
+/// How the connections to backends stand.
+pub(super) const POOL: [&str; 3] = ["idle", "shared", "in_flight"];
+
+/// What a worker holds towards its backends.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct PoolCount {
+    /// Connections of HTTP/1.1 that wait for a request.
+    pub(crate) idle: usize,
+    /// Connections of HTTP/2.
+    pub(crate) shared: usize,
+    /// Requests that have to be answered.
+    pub(crate) in_flight: usize,
+}
+
 /// What one worker counts.
 #[derive(Debug, Default)]
 pub struct WorkerMeters {
@@ -45,9 +59,12 @@ pub struct WorkerMeters {
     pub(super) signatures: [AtomicU64; 2],
     pub(super) backend_latency: Histogram,
     pub(super) tries: AtomicU64,
-    pub(super) connections_open: AtomicI64,
+    pub(super) connections_open: AtomicU64,
     pub(super) connections: AtomicU64,
     pub(super) tls_handshakes: [AtomicU64; 2],
+    pub(super) received_bytes: AtomicU64,
+    pub(super) sent_bytes: AtomicU64,
+    pub(super) pool: [AtomicU64; POOL.len()],
 }
 
 /// A client's connection, counted as open until it is dropped.
@@ -86,8 +103,26 @@ impl WorkerMeters {
 
     pub(crate) fn opened(self: &Arc<Self>) -> OpenConnection {
         count(Some(&self.connections));
-        self.connections_open.fetch_add(1, Relaxed);
+        add(&self.connections_open, 1);
         OpenConnection(Arc::clone(self))
+    }
+
+    /// From a client, under TLS what it meant.
+    pub(crate) fn received(&self, bytes: usize) {
+        add(&self.received_bytes, bytes as u64);
+    }
+
+    /// To a client.
+    pub(crate) fn sent(&self, bytes: usize) {
+        add(&self.sent_bytes, bytes as u64);
+    }
+
+    /// How the pool stands now.
+    pub(crate) fn pool_stands(&self, count: PoolCount) {
+        let PoolCount { idle, shared, in_flight } = count;
+        for (gauge, value) in self.pool.iter().zip([idle, shared, in_flight]) {
+            gauge.store(value as u64, Relaxed);
+        }
     }
 
     /// A handshake with a client was made, or failed.
@@ -98,7 +133,8 @@ impl WorkerMeters {
 
 impl Drop for OpenConnection {
     fn drop(&mut self) {
-        self.0.connections_open.fetch_sub(1, Relaxed);
+        // Adding the largest number takes one away.
+        add(&self.0.connections_open, u64::MAX);
     }
 }
 

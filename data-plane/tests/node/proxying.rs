@@ -229,6 +229,8 @@ async fn what_happened_is_counted() {
         r#"countersign_node_request_latency_seconds_count{route="signed_hmac"} 2"#,
         r#"countersign_node_request_latency_seconds_count{route="none"} 1"#,
         "countersign_node_backend_tries_total 3",
+        "countersign_node_received_bytes_total ",
+        r#"countersign_node_backend_pool{what="idle"} "#,
         "countersign_node_connections_total 4",
         "countersign_node_backend_latency_seconds_count 3",
         "countersign_node_connected 1",

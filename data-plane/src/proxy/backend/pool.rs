@@ -18,6 +18,7 @@ use super::retry_budget::RetryBudget;
 use crate::proxy::stream::BackendStream;
 use crate::proxy::upstream::Upstream;
 use crate::table::Place;
+use crate::telemetry::PoolCount;
 
 /// How long a target is passed over after its first failure; twice as long after each further one,
 const REST_MIN: Duration = Duration::from_secs(1);
@@ -103,6 +104,15 @@ impl Pool {
                 Standing { rests: is_out || target.rests(now), in_flight }
             }
         }
+    }
+
+    /// How much there is of it.
+    pub(in crate::proxy) fn count(&self) -> PoolCount {
+        self.targets.borrow().values().fold(PoolCount::default(), |sum, target| PoolCount {
+            idle: sum.idle + target.idle.borrow().len(),
+            shared: sum.shared + target.multiplexed.borrow().len(),
+            in_flight: sum.in_flight + target.in_flight.get(),
+        })
     }
 
     /// Closes what is closed on the other side, has been idle for too long, or leads to an address

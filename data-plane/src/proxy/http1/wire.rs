@@ -16,8 +16,8 @@ use super::outgoing::Outgoing;
 use crate::proxy::answer::AnswerBody;
 use crate::proxy::body::BodyBroken;
 use crate::proxy::chunks::{Chunks, Step};
+use crate::proxy::counted::ClientStream;
 use crate::proxy::refusal::Refusal;
-use crate::proxy::stream::ClientStream;
 
 /// Room that is made for each read of a head and for each read of a body.
 const HEAD_READ_BYTES: usize = 4 * 1024;
