@@ -128,6 +128,8 @@ pub enum InvalidConfig {
          hold at least one body, and at most {BUFFERED_BYTES_MAX} bytes"
     )]
     Budget { body_bytes: usize, buffered_bytes: usize },
+    #[error("0 connections to a backend: at least 1 is needed")]
+    NoBackendConnections,
 }
 
 const WORKERS_MAX: usize = 1024;
@@ -156,6 +158,9 @@ impl Config {
                 body_bytes: self.body_bytes_max,
                 buffered_bytes: self.buffered_bytes_max,
             });
+        }
+        if self.upstream.connections_max == 0 {
+            return Err(InvalidConfig::NoBackendConnections);
         }
         if let Some(endpoint) = &self.otlp_endpoint {
             plain_http(endpoint)
@@ -193,5 +198,6 @@ mod tests {
         assert!(refused(|c| c.otlp_endpoint = Some("4317".into())).contains("`4317`"));
         assert!(refused(|c| c.workers = 0).contains("0 workers"));
         assert!(refused(|c| c.buffered_bytes_max = 1).contains("budget of 1"));
+        assert!(refused(|c| c.upstream.connections_max = 0).contains("0 connections"));
     }
 }

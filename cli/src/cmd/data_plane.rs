@@ -1,5 +1,7 @@
 //! `countersign data-plane`
 
+mod upstream;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,6 +15,7 @@ use crate::args::Globals;
 use crate::failure::Failure;
 use crate::logging::LogArgs;
 use crate::signals::StopSignals;
+use upstream::UpstreamArgs;
 
 /// The most characters of a node's name that the machine's name may take.
 const HOST_CHARACTERS_MAX: usize = 100;
@@ -149,6 +152,9 @@ pub(crate) struct DataPlaneArgs {
     drain_seconds: u64,
 
     #[command(flatten)]
+    upstream: UpstreamArgs,
+
+    #[command(flatten)]
     log: LogArgs,
 }
 
@@ -185,7 +191,7 @@ pub(super) async fn run(args: DataPlaneArgs, globals: &Globals) -> Result<(), Fa
         otlp_endpoint: args.otlp_endpoint,
         trace_every: args.trace_every,
         access_log_every: args.access_log_every,
-        upstream: defaults.upstream,
+        upstream: args.upstream.settings()?,
         drain_delay: Duration::from_secs(args.drain_delay_seconds),
         drain_timeout: Duration::from_secs(args.drain_seconds),
     };

@@ -121,7 +121,7 @@ impl Refusal {
             Self::Overloaded => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "OVERLOADED",
-                "too many bodies are being read at once; try again",
+                "too much is under way at once; try again",
             ),
             Self::Draining => (
                 StatusCode::SERVICE_UNAVAILABLE,

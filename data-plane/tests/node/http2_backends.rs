@@ -4,24 +4,28 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use countersign_proto::v1;
-use http::{Request, StatusCode, Version};
+use http::{Request, Response, StatusCode, Version};
 use http_body_util::{BodyExt, Full};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use crate::http2::speak;
 use crate::support::{
-    Authority, Http2Backend, Resources, api, binding, get, group, hmac, node_with, request, route,
-    soon,
+    Authority, Client, Http2Backend, Resources, api, binding, get, group, hmac, local, node_with,
+    request, route, soon,
 };
 
 fn multiplexed(backend: SocketAddr, change: impl FnOnce(&mut v1::Backend)) -> Resources {
+    unsigned(backend, change).and(0, [hmac(3), binding(2, 3)])
+}
+
+fn unsigned(backend: SocketAddr, change: impl FnOnce(&mut v1::Backend)) -> Resources {
     let definition = api("/", backend, |api| {
         let backend = api.backend.as_mut().unwrap();
         backend.protocol = v1::BackendProtocol::Http2.into();
         change(backend);
     });
-    Resources::of([group(1, &[]), route(2, 1, definition), hmac(3), binding(2, 3)])
+    Resources::of([group(1, &[]), route(2, 1, definition)])
 }
 
 #[tokio::test]
@@ -101,4 +105,55 @@ async fn trailers_are_passed_on_for_grpc_and_for_nothing_else() {
         let head = backend.heads().pop().unwrap();
         assert_eq!(head.headers.contains_key("te"), is_grpc, "{kind}");
     }
+}
+
+#[tokio::test]
+async fn what_the_backend_says_it_left_alone_is_sent_again() {
+    let listener = TcpListener::bind(local()).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let resources = multiplexed(address, |backend| backend.retries = 1);
+    let (node, _control_plane, _stream) = node_with(&resources).await;
+    let backend = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut connection = h2::server::handshake(stream).await.unwrap();
+        let mut asked = 0;
+        while let Some(Ok((_, mut answer))) = connection.accept().await {
+            asked += 1;
+            match asked {
+                // Refused, then reset in the middle of what may have done something.
+                1 => answer.send_reset(h2::Reason::REFUSED_STREAM),
+                3 => answer.send_reset(h2::Reason::INTERNAL_ERROR),
+                _ => drop(answer.send_response(Response::new(()), true).unwrap()),
+            }
+        }
+        asked
+    });
+    let post = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello";
+    assert_eq!(request(node.proxy_address(), post).await.status, 200);
+    let answer = request(node.proxy_address(), post).await;
+    assert_eq!((answer.status, answer.code()), (502, "BACKEND_ANSWER_BROKEN"));
+    soon("the end", node.shutdown()).await;
+    assert_eq!(soon("the backend's end", backend).await.unwrap(), 3);
+}
+
+#[tokio::test]
+async fn when_its_streams_run_out_another_connection_is_made() {
+    let backend = Http2Backend::start(None, 1).await;
+    let resources = unsigned(backend.address(), |_| {});
+    let (node, _control_plane, _stream) = node_with(&resources).await;
+    // From now on the node knows how many streams there may be.
+    assert_eq!(get(node.proxy_address(), "/").await.status, 200);
+    let mut half = Client::connect(node.proxy_address()).await;
+    let grpc = "POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc\r\n";
+    half.send(format!("{grpc}Content-Length: 5\r\n\r\nhe")).await;
+    soon("the first half", async {
+        while backend.heads().len() < 2 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(get(node.proxy_address(), "/").await.status, 200);
+    assert_eq!(backend.connections(), 2);
+    half.send("llo").await;
+    assert_eq!(half.answer().await.unwrap().text(), "hello");
 }

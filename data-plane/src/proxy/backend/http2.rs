@@ -3,6 +3,7 @@
 //! answer goes on: trailers are gRPC's only.
 
 use std::cell::Cell;
+use std::error::Error;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
@@ -100,26 +101,25 @@ pub(super) async fn exchange(
             return Err(Failed::Unreachable(body));
         };
         let stream = Stream::new(streams, in_flight);
-        let again = if is_safe(&head.method) { body.again() } else { None };
+        let again = body.again();
         let request = request_of(head, place, body).ok_or(Failed::Broken)?;
-        let failure = match sender.try_send_request(request).await {
+        let mut unsent = match sender.try_send_request(request).await {
             Ok(response) => {
                 target.answered();
                 return answer_of(response, stream).ok_or(Failed::Broken);
             }
-            Err(mut failure) => match failure.take_message() {
-                // It never got onto the connection.
-                Some(request) => Failed::Unreachable(request.into_body()),
-                None if is_of_the_client(failure.error()) => return Err(Failed::Request),
-                None => {
-                    debug!(error = %failure.error(), "no answer from the backend");
-                    again.map_or(Failed::Broken, Failed::Unanswered)
-                }
-            },
+            Err(unsent) => unsent,
+        };
+        debug!(error = %unsent.error(), "no answer from the backend");
+        let failure = match unsent.take_message() {
+            // It never got onto the connection.
+            Some(request) => Failed::Unreachable(request.into_body()),
+            None => unanswered(head, unsent.error(), again),
         };
         // A connection that was there before may have been about to close: that is nobody's fault.
         match failure {
             Failed::Unreachable(again) | Failed::Unanswered(again) if !is_new => body = again,
+            Failed::Request => return Err(Failed::Request),
             failure => {
                 target.failed(now());
                 return Err(failure);
@@ -257,9 +257,25 @@ fn is_grpc(headers: &HeaderMap) -> bool {
     headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
 }
 
-/// Whether it was the request's body that broke off.
-fn is_of_the_client(error: &hyper::Error) -> bool {
-    error.is_user()
+/// What becomes of a request that was sent and got no answer.
+fn unanswered(head: &Parts, error: &hyper::Error, again: Option<OutboundBody>) -> Failed {
+    match again {
+        // The request's own body broke off.
+        _ if error.is_user() => Failed::Request,
+        Some(again) if was_left_alone(error) => Failed::Unreachable(again),
+        Some(again) if is_safe(&head.method) => Failed::Unanswered(again),
+        _ => Failed::Broken,
+    }
+}
+
+/// Whether the backend says itself that it has done nothing: RFC 9113, 8.7. So a backend that is
+/// restarted loses no request, whatever its method.
+fn was_left_alone(error: &hyper::Error) -> bool {
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<h2::Error>());
+    cause.is_some_and(|cause| {
+        let is_graceful = cause.is_go_away() && cause.reason() == Some(h2::Reason::NO_ERROR);
+        cause.is_remote() && (is_graceful || cause.reason() == Some(h2::Reason::REFUSED_STREAM))
+    })
 }
 
 impl Http2Body {
