@@ -99,3 +99,22 @@ fn answer(received: &[u8]) -> Option<bool> {
     let good = head.split(' ').nth(1) == Some("200");
     (received.len() >= head_length + body_length).then_some(good)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::answer;
+
+    #[test]
+    fn an_answer_ends_where_its_length_says() {
+        let whole = b"HTTP/1.1 200 OK\r\ncontent-LENGTH: 2\r\n\r\nok";
+        for length in 0..whole.len() {
+            assert_eq!(answer(&whole[..length]), None, "after {length} bytes");
+        }
+        assert_eq!(answer(whole), Some(true));
+    }
+
+    #[test]
+    fn another_status_is_not_good() {
+        assert_eq!(answer(b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n"), Some(false));
+    }
+}

@@ -124,3 +124,17 @@ fn quantile(sorted: &[Duration], share: f64) -> f64 {
     let rank = (sorted.len() as f64 * share).ceil() as usize;
     sorted.get(rank.saturating_sub(1)).map_or(0.0, |latency| latency.as_secs_f64() * 1e6)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::quantile;
+
+    #[test]
+    fn a_quantile_is_the_smallest_value_that_its_share_does_not_exceed() {
+        let sorted: Vec<Duration> = (1..=1000).map(Duration::from_micros).collect();
+        let found = [0.5, 0.99, 0.999, 1.0].map(|share| quantile(&sorted, share).round());
+        assert_eq!(found.map(|us| format!("{us}")), ["500", "990", "999", "1000"]);
+    }
+}
