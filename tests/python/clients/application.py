@@ -26,7 +26,7 @@ from clients.stage import OPTIONS, secrets  # noqa: E402
 from countersign_verify import AsgiVerifier  # noqa: E402
 
 BACKLOG = 2048
-PIECE = bytes(64 * 1024)
+PIECE = bytes(256 * 1024)
 TAG = b'"one-of-many"'
 # Longer than any run: when a connection ends is up to the node.
 IDLE_SECONDS = 600

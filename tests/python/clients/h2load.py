@@ -27,10 +27,10 @@ class Load:
 
 
 LOADS = [
-    Load("HTTP/1.1, pipelined", 800, ["--h1"]),
-    Load("HTTP/2, prior knowledge", 2000, ["--no-tls-proto=h2c"]),
-    Load("HTTP/2, signed bodies", 1000, ["--no-tls-proto=h2c"], has_bodies=True),
-    Load("HTTP/2, TLS", 2000, ["--npn-list=h2"], is_encrypted=True),
+    Load("HTTP/1.1, pipelined", 500, ["--h1"]),
+    Load("HTTP/2, prior knowledge", 1500, ["--no-tls-proto=h2c"]),
+    Load("HTTP/2, signed bodies", 800, ["--no-tls-proto=h2c"], has_bodies=True),
+    Load("HTTP/2, TLS", 1500, ["--npn-list=h2"], is_encrypted=True),
 ]
 
 
