@@ -10,7 +10,7 @@ use countersign_shared::api::{BackendProtocol, CaPem};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::sign::SingleCertAndKey;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore};
 use tracing::warn;
 
@@ -71,21 +71,32 @@ impl TlsConfigs {
         let builder = ClientConfig::builder_with_provider(Arc::clone(&self.provider))
             .with_safe_default_protocol_versions()?
             .with_root_certificates(roots);
-        let mut config = match &terms.client_identity {
+        let identity = self.identity(terms)?;
+        let mut config = match &identity {
             None => builder.with_no_client_auth(),
-            Some(name) => {
-                let identity = self.identities.identity(name, &self.provider);
-                let identity = identity
-                    .map_err(|why| NoTls::Identity { name: name.as_str().to_owned(), why })?;
-                builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(identity)))
+            Some(identity) => {
+                let identity = SingleCertAndKey::from(Arc::clone(identity));
+                builder.with_client_cert_resolver(Arc::new(identity))
             }
         };
         config.alpn_protocols = vec![alpn(terms.protocol).to_vec()];
         let config = Arc::new(config);
         let built = Built { terms: Arc::clone(terms), config: Arc::clone(&config) };
         let mut all = self.built.lock().unwrap_or_else(PoisonError::into_inner);
-        all.insert(Arc::clone(&terms.filed_under), built);
+        // What was renewed in the meantime is for this connection still good, and for no other.
+        if self.identity(terms)?.map(|now| Arc::as_ptr(&now)) == identity.as_ref().map(Arc::as_ptr)
+        {
+            all.insert(Arc::clone(&terms.filed_under), built);
+        }
         Ok(config)
+    }
+
+    fn identity(&self, terms: &TlsTerms) -> Result<Option<Arc<CertifiedKey>>, NoTls> {
+        let Some(name) = &terms.client_identity else { return Ok(None) };
+        match self.identities.identity(name, &self.provider) {
+            Ok(identity) => Ok(Some(identity)),
+            Err(why) => Err(NoTls::Identity { name: name.as_str().to_owned(), why }),
+        }
     }
 
     /// Forgets what the table has no use for, and what holds an identity that has changed.
