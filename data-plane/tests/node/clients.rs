@@ -97,3 +97,27 @@ async fn a_client_that_asks_too_often_is_told_when_to_come_again() {
     assert!(answered >= 4, "the burst");
     assert_eq!(backend.seen().len(), answered, "what is refused goes no further");
 }
+
+#[tokio::test]
+async fn behind_a_trusted_proxy_each_of_its_clients_has_an_allowance() {
+    let backend = Backend::start().await;
+    let limits = ClientLimits { connections_max: 1, requests_per_second: 1, request_burst: 1 };
+    let (node, _control_plane, _stream) = node_of(&one_route(&backend), |c| {
+        c.client_limits = limits;
+        c.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
+    })
+    .await;
+    let mut connections = Vec::new();
+    let mut ask = async |client: &str| {
+        // The proxy may have more connections than a client.
+        let mut connection = Client::connect(node.proxy_address()).await;
+        let headers = format!("Host: a\r\nX-Forwarded-For: {client}\r\n\r\n");
+        connection.send(format!("GET / HTTP/1.1\r\n{headers}")).await;
+        let status = connection.answer().await.unwrap().status;
+        connections.push(connection);
+        status
+    };
+    while ask("203.0.113.7").await == 200 {}
+    assert_eq!(ask("203.0.113.8").await, 200, "another client");
+    assert_eq!(ask("2001:db8::1").await, 200);
+}

@@ -16,7 +16,9 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::http2::speak;
-use crate::support::{Backend, Resources, api, binding, group, hmac, local, node_of, route, soon};
+use crate::support::{
+    Backend, Resources, api, binding, get, group, hmac, local, node_of, route, soon,
+};
 
 /// Writes a certificate for `localhost` and its key; returns it.
 fn write_certificate(folder: &Path) -> CertificateDer<'static> {
@@ -125,4 +127,36 @@ async fn a_node_does_not_start_with_a_certificate_that_it_cannot_use() {
     assert!(started(missing).await.contains("none cannot be read"));
     std::fs::write(&here.certificate, "").unwrap();
     assert!(started(here).await.contains("no certificate"));
+}
+
+#[tokio::test]
+async fn handshakes_are_counted_and_the_scheme_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let trusted = write_certificate(folder.path());
+    let backend = Backend::start().await;
+    let resources =
+        Resources::of([group(1, &[]), route(2, 1, api("/", backend.address(), |_| {}))]);
+    let proxy_tls = Some(ProxyTls { listen: local(), files: files(folder.path()) });
+    let (node, _control_plane, _stream) =
+        node_of(&resources, |config| config.proxy_tls = proxy_tls).await;
+    let mut stream = connect(&node, &trusted, &[]).await.unwrap();
+    let request = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    soon("the answer", stream.read_to_end(&mut Vec::new())).await.unwrap();
+    assert_eq!(backend.last().header("x-forwarded-proto"), Some("https"));
+
+    let mut clear = TcpStream::connect(node.proxy_tls_address().unwrap()).await.unwrap();
+    clear.write_all(request.as_bytes()).await.unwrap();
+    let mut metrics = String::new();
+    let counted = [
+        r#"countersign_node_tls_handshakes_total{result="made"} 1"#,
+        r#"countersign_node_tls_handshakes_total{result="failed"} 1"#,
+    ];
+    soon("both are counted", async {
+        let status = node.status_address().unwrap();
+        while !counted.iter().all(|line| metrics.contains(line)) {
+            metrics = get(status, "/metrics").await.text().to_owned();
+        }
+    })
+    .await;
 }
