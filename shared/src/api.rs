@@ -149,7 +149,8 @@ pub struct ApiDefinition {
     pub method: Method,
     pub path: ApiPath,
     pub match_mode: MatchMode,
-    pub backend: Backend,
+    /// Shared by those that have the same, where somebody sees to that.
+    pub backend: Arc<Backend>,
     pub body_policy: BodyPolicy,
     pub query_mode: QueryMode,
     /// Whether a connection may be upgraded to a WebSocket.

@@ -51,7 +51,8 @@ pub(super) fn definition(write: &mut Write, asked: &v1::Api) -> Option<ApiDefini
         websocket: asked.websocket,
     });
     let definition = within_api(parsed).collect_into(&mut write.bad)?;
-    trusted(write, definition.backend).map(|backend| ApiDefinition { backend, ..definition })
+    trusted(write, &definition.backend)?;
+    Some(definition)
 }
 
 /// The fields of the definition that the mask names.
@@ -119,7 +120,8 @@ fn parse_backend(write: &mut Write, mask: &Mask, asked: v1::Backend) -> Option<B
     keep(mask, "backend.concurrency_max", &mut parsed.concurrency_max, asked.concurrency_max);
     keep(mask, "backend.health_check", &mut parsed.health_check, asked.health_check);
     let backend = within_api(backend_from_proto(&parsed)).collect_into(&mut write.bad)?;
-    trusted(write, backend)
+    trusted(write, &backend)?;
+    Some(backend)
 }
 
 fn keep<T>(mask: &Mask, field: &str, kept: &mut T, asked: T) {
@@ -129,11 +131,11 @@ fn keep<T>(mask: &Mask, field: &str, kept: &mut T, asked: T) {
 }
 
 /// The backend, provided that certificates can be read out of its PEM.
-fn trusted(write: &mut Write, backend: Backend) -> Option<Backend> {
-    if let Some(pem) = &backend.tls.ca_pem {
-        write.take("api.backend.tls.ca_pem", trust::check(pem))?;
+fn trusted(write: &mut Write, backend: &Backend) -> Option<()> {
+    match &backend.tls.ca_pem {
+        Some(pem) => write.take("api.backend.tls.ca_pem", trust::check(pem)),
+        None => Some(()),
     }
-    Some(backend)
 }
 
 fn within_api<T>(parsed: Result<T, Vec<InvalidField>>) -> Result<T, Vec<InvalidField>> {

@@ -1,6 +1,8 @@
 //! What an update changes of a definition: each field that it names, and the others stay. Where
 //! the outcome does not fit together, it says why; it never looks at other APIs.
 
+use std::sync::Arc;
+
 use countersign_proto::convert::InvalidField;
 use countersign_shared::api::{
     ApiDefinition, ApiPath, Backend, BackendProtocol, BackendTarget, BodyPolicy, CaPem,
@@ -45,7 +47,7 @@ impl DefinitionPatch {
         put(&mut next.method, self.method.as_ref());
         put(&mut next.path, self.path.as_ref());
         put(&mut next.match_mode, self.match_mode.as_ref());
-        self.backend.put_on(&mut next.backend);
+        self.backend.put_on(Arc::make_mut(&mut next.backend));
         put(&mut next.body_policy, self.body_policy.as_ref());
         put(&mut next.query_mode, self.query_mode.as_ref());
         put(&mut next.websocket, self.websocket.as_ref());

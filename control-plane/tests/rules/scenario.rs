@@ -167,7 +167,7 @@ pub(crate) fn definition(method: Method, path: &str, match_mode: MatchMode) -> A
         method,
         path: ApiPath::parse(path).unwrap(),
         match_mode,
-        backend: Backend::of(vec![BackendTarget::parse("backend:9000").unwrap()]),
+        backend: Arc::new(Backend::of(vec![BackendTarget::parse("backend:9000").unwrap()])),
         body_policy: BodyPolicy::Required,
         query_mode: QueryMode::Normalize,
         websocket: false,

@@ -44,7 +44,7 @@ pub(super) async fn exchange(
         None => None,
         Some(in_flight) => Some(in_flight.enter().ok_or(Refusal::Overloaded)?),
     };
-    let until = route.total_timeout.map(|total| clock::now() + total);
+    let until = route.destination.total_timeout.map(|total| clock::now() + total);
     worker.pool.retry_budget.deposit();
     let mut answer = tries(worker, terms, place, head, body).await?;
     if until.is_some() || permit.is_some() {
@@ -62,7 +62,8 @@ async fn tries(
 ) -> Result<Answer, Refusal> {
     let (pool, route) = (&worker.pool, terms.route);
     let mut tries_left = route.retries();
-    let for_backend = backend::Terms { upgrade: terms.upgrade, patience: route.timeout };
+    let for_backend =
+        backend::Terms { upgrade: terms.upgrade, patience: route.destination.timeout };
     loop {
         terms.account.tries(place);
         let exchanged = backend::exchange(pool, place, head, body, for_backend, clock::now);

@@ -132,7 +132,7 @@ async fn forward(
         worker.meters.signed(class);
     }
     set_target(head, plan.target)?;
-    client.alarm.set(worker.farewell.by(began + plan.route.timeout));
+    client.alarm.set(worker.farewell.by(began + plan.route.destination.timeout));
     let terms =
         Terms { route: plan.route, signer: plan.signer, payload, account, upgrade: plan.upgrade };
     let exchange = pin!(exchange::exchange(worker, terms, place, head, body));

@@ -10,6 +10,7 @@ use countersign_shared::id::EnvironmentId;
 use prost::Message;
 
 use super::resource::{Key, Resource, Unusable};
+use crate::table::Destinations;
 
 /// One environment as the node holds it.
 #[derive(Debug)]
@@ -18,6 +19,7 @@ pub struct EnvironmentReplica {
     name: String,
     resources: HashMap<Key, Held>,
     digest: TableDigest,
+    destinations: Destinations,
 }
 
 #[derive(Debug)]
@@ -31,7 +33,13 @@ pub(super) type Pending = HashMap<Key, Option<Held>>;
 
 impl EnvironmentReplica {
     pub(super) fn new(id: EnvironmentId, name: &str) -> Self {
-        Self { id, name: name.to_owned(), resources: HashMap::new(), digest: TableDigest::ZERO }
+        Self {
+            id,
+            name: name.to_owned(),
+            resources: HashMap::new(),
+            digest: TableDigest::ZERO,
+            destinations: Destinations::default(),
+        }
     }
 
     pub fn id(&self) -> EnvironmentId {
@@ -55,7 +63,11 @@ impl EnvironmentReplica {
     }
 
     /// Adds an encoded `ChangeSet` to what is pending.
-    pub(super) fn decode(&self, change_set: &Bytes, pending: &mut Pending) -> Result<(), Unusable> {
+    pub(super) fn decode(
+        &mut self,
+        change_set: &Bytes,
+        pending: &mut Pending,
+    ) -> Result<(), Unusable> {
         let set = v1::ChangeSet::decode(change_set.clone())
             .map_err(|_| Unusable::message("the bytes of a change set are none"))?;
         for change in &set.changes {
@@ -63,7 +75,7 @@ impl EnvironmentReplica {
             let held = match &change.resource {
                 None => None,
                 Some(encoded) => Some(Held {
-                    resource: Resource::decode(key, encoded)?,
+                    resource: Resource::decode(key, encoded, &mut self.destinations)?,
                     term: term(self.id, key.kind_byte(), key.id(), encoded),
                 }),
             };

@@ -164,7 +164,7 @@ impl Replica {
         if staged.unusable.is_some() {
             return;
         }
-        match stage(&staged.environments, &chunk.environments) {
+        match stage(&mut staged.environments, &chunk.environments) {
             Ok(pending) => drop(commit(&mut staged.environments, pending)),
             Err(unusable) => staged.unusable = Some(unusable),
         }
@@ -195,7 +195,7 @@ impl Replica {
     /// Applies what a batch of events changed.
     pub fn delta(&mut self, delta: &v1::Delta) -> Outcome {
         let checked = self.expect_next(delta.revision).and_then(|()| {
-            let pending = stage(&self.environments, &delta.environments)?;
+            let pending = stage(&mut self.environments, &delta.environments)?;
             let dangling = |(at, pending): (usize, &Pending)| {
                 self.environments.get(at)?.dangling_after(pending)
             };
@@ -277,14 +277,14 @@ impl Staged {
 
 /// Decodes and checks all changes before any is made: one list per environment, in order.
 fn stage(
-    environments: &[EnvironmentReplica],
+    environments: &mut [EnvironmentReplica],
     changes: &[v1::EnvironmentChanges],
 ) -> Result<Vec<Pending>, Unusable> {
     let mut pending: Vec<Pending> = environments.iter().map(|_| Pending::default()).collect();
     for change in changes {
         let at =
             environments.iter().position(|e| e.id().as_bytes().as_slice() == change.environment_id);
-        let slot = at.and_then(|at| Some((environments.get(at)?, pending.get_mut(at)?)));
+        let slot = at.and_then(|at| Some((environments.get_mut(at)?, pending.get_mut(at)?)));
         let (environment, pending) = slot.ok_or_else(|| {
             Unusable::message("a change of an environment that this node does not serve")
         })?;

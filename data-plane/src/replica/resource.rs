@@ -12,7 +12,7 @@ use countersign_shared::secret::Secret;
 use countersign_shared::text::Domain;
 use prost::Message;
 
-use crate::table::{Route, SignatureKey};
+use crate::table::{Destinations, Route, SignatureKey};
 
 /// What a resource is filed under in its environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -101,7 +101,12 @@ impl Key {
 }
 
 impl Resource {
-    pub fn decode(key: Key, encoded: &Bytes) -> Result<Self, Unusable> {
+    /// Routes share the destinations that are known.
+    pub fn decode(
+        key: Key,
+        encoded: &Bytes,
+        destinations: &mut Destinations,
+    ) -> Result<Self, Unusable> {
         let refused = |reason: &dyn fmt::Display| Unusable::resource(key, reason.to_string());
         match key {
             Key::Group(_) => {
@@ -120,7 +125,8 @@ impl Resource {
                     let broken = bad.iter().map(|f| format!("{}: {}", f.field, f.reason));
                     refused(&broken.collect::<Vec<_>>().join("; "))
                 })?;
-                Ok(Self::Route(Arc::new(Route::new(group, definition).map_err(|e| refused(&e))?)))
+                let route = Route::new(group, definition, destinations);
+                Ok(Self::Route(Arc::new(route.map_err(|e| refused(&e))?)))
             }
             Key::Signer(id) => {
                 let signer: v1::SignerResource = decode(key, encoded)?;

@@ -3,6 +3,7 @@
 //! router, so that a binding or a secret takes effect in microseconds whatever the table's size.
 
 mod builder;
+mod destination;
 mod host_router;
 mod in_flight;
 mod listing;
@@ -21,6 +22,7 @@ use imbl::Vector;
 use matchit::Params;
 
 pub use builder::TableBuilder;
+pub use destination::{Destination, Destinations};
 pub use host_router::{Found, HostRouter, Shadowed};
 pub use in_flight::{InFlight, Permit};
 pub use listing::{ListPlace, Listed};
@@ -105,7 +107,7 @@ impl RoutingTable {
     /// Every target that the table leads to; one that several APIs share comes several times.
     pub fn places(&self) -> impl Iterator<Item = &Place> {
         let entries = self.environments.iter().flat_map(|environment| &environment.entries);
-        entries.flatten().flat_map(|entry| entry.route.all_places())
+        entries.flatten().flat_map(|entry| entry.route.destination.all_places())
     }
 }
 

@@ -88,7 +88,7 @@ fn answer(table: &RoutingTable, host: &str, path: &str) -> Option<(String, Strin
         Signing::By(Signer::Basic(value)) => value.to_str().unwrap().to_owned(),
         Signing::By(Signer::Hmac(_)) | Signing::Missing => panic!("no such signer was put"),
     };
-    Some((routed.route.place(0).address.to_string(), signing))
+    Some((routed.route.destination.place(0).address.to_string(), signing))
 }
 
 #[test]

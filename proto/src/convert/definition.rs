@@ -1,5 +1,7 @@
 //! The definition of an API. Parsing tells of all bad fields at once.
 
+use std::sync::Arc;
+
 use countersign_shared::api::{ApiDefinition, ApiPath, BodyPolicy, MatchMode, Method};
 use countersign_shared::signing::target::QueryMode;
 
@@ -45,7 +47,7 @@ pub fn definition_from_proto(
     else {
         return Err(bad);
     };
-    let websocket = message.websocket;
+    let (backend, websocket) = (Arc::new(backend), message.websocket);
     let definition =
         ApiDefinition { method, path, match_mode, backend, body_policy, query_mode, websocket };
     let broken: Vec<_> = definition

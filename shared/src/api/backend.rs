@@ -117,7 +117,7 @@ pub(super) fn is_host(host: &str) -> bool {
 }
 
 /// Where an API's requests go.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Backend {
     pub scheme: Scheme,
     pub targets: Vec<BackendTarget>,

@@ -17,12 +17,13 @@ impl Pool {
         turn: usize,
         now: fn() -> Instant,
     ) -> &'r Place {
-        let places = route.places();
+        let places = route.destination.places();
         if places == 1 {
-            return route.place(0);
+            return route.destination.place(0);
         }
         let now = now();
-        route.place(chosen(places, turn, |at| self.standing(route.place(at), now)))
+        let place = |at| route.destination.place(at);
+        place(chosen(places, turn, |at| self.standing(place(at), now)))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Which API answers, by example and against a search without a tree.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use countersign_shared::api::{ApiDefinition, Backend, BackendTarget, BodyPolicy};
 use countersign_shared::id::GroupId;
@@ -8,6 +9,7 @@ use countersign_shared::signing::QueryMode;
 use proptest::prelude::*;
 
 use super::*;
+use crate::table::Destinations;
 
 fn route(method: Method, path: &str, match_mode: MatchMode) -> Route {
     let backend = Backend::of(vec![BackendTarget::parse("backend:1").unwrap()]);
@@ -15,12 +17,12 @@ fn route(method: Method, path: &str, match_mode: MatchMode) -> Route {
         method,
         path: ApiPath::parse(path).unwrap(),
         match_mode,
-        backend,
+        backend: Arc::new(backend),
         body_policy: BodyPolicy::Required,
         query_mode: QueryMode::Normalize,
         websocket: false,
     };
-    Route::new(GroupId::from_bytes([1; 16]), definition).unwrap()
+    Route::new(GroupId::from_bytes([1; 16]), definition, &mut Destinations::default()).unwrap()
 }
 
 fn build(routes: &[Route]) -> (HostRouter, Vec<Shadowed>) {
