@@ -7,6 +7,7 @@ use crate::client::ControlPlane;
 use crate::cmd::Command;
 use crate::failure::Failure;
 use crate::output::{Format, Output};
+use crate::waiting::WaitArgs;
 
 /// Where `dev` and `control-plane` listen unless they are told.
 pub(crate) const DEFAULT_CONTROL_PLANE: &str = "http://127.0.0.1:7400";
@@ -93,6 +94,9 @@ pub(crate) struct WriteArgs {
     /// Write only if the log still ends at this revision
     #[arg(long, value_name = "REVISION")]
     pub(crate) expected_revision: Option<u64>,
+
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
 }
 
 // The filter on bound or unbound.

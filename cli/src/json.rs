@@ -34,7 +34,7 @@ named! {
     ReplaceSecretResponse DeleteSignatureKeyResponse
     Binding CreateBindingResponse GetBindingResponse DeleteBindingResponse
     Event
-    Node GetNodeResponse
+    Node GetNodeResponse WaitForRevisionResponse
 }
 
 /// A message as it is shown by itself, such as one element of a list.

@@ -20,6 +20,7 @@ mod output;
 mod paging;
 mod secret_source;
 mod signals;
+mod waiting;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -13,6 +13,9 @@ use crate::failure::Failure;
 use crate::json::{self, Named};
 pub(crate) use table::{enum_name, time};
 
+/// Clears a terminal and begins at its top.
+const CLEARED: &str = "\x1b[2J\x1b[H";
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// For people: columns, names rather than ids.
@@ -73,6 +76,15 @@ impl Output {
         writeln!(stdout, "{text}")?;
         Ok(stdout.flush()?)
     }
+}
+
+/// A table that takes the place of the one before it on a terminal, and follows it elsewhere.
+pub(crate) fn screen(columns: &[&str], rows: Vec<Vec<String>>) -> Result<(), Failure> {
+    let mut stdout = std::io::stdout().lock();
+    let width = if stdout.is_terminal() { terminal_columns(&stdout) } else { None };
+    let before = if stdout.is_terminal() { CLEARED } else { "" };
+    writeln!(stdout, "{before}{}", table::rows(columns, rows, width))?;
+    Ok(stdout.flush()?)
 }
 
 /// A list as it grows: JSON and YAML are written element by element, so that a long log does not

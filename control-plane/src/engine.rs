@@ -247,9 +247,10 @@ impl Writer {
         let events = records.iter().map(|record| &record.event);
         engine.publisher.publish(before, &engine.state, events, head).map_err(Fatal::of)?;
         let view = View { state: engine.state.clone(), head, digests: engine.publisher.digests() };
+        // Before anybody can see it, so that no acknowledgement comes sooner than its commit.
+        engine.metrics.committed(head.revision);
         self.view.store(Arc::new(view));
         self.revised.send_replace(head.revision);
-        engine.metrics.committed(head.revision);
         engine.snapshotter.offer(&engine.state, head);
         Ok(())
     }

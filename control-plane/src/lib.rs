@@ -5,6 +5,7 @@
 pub mod api;
 mod clock;
 pub mod command;
+pub mod commits;
 pub mod decide;
 pub mod engine;
 pub mod feed;

@@ -2,20 +2,24 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::commits::Commits;
+
 /// What the engine counts.
 #[derive(Debug)]
 pub struct EngineMetrics {
     events: Counter,
     bytes: Counter,
-    commits: Histogram,
+    appends: Histogram,
     revision: Gauge<u64, AtomicU64>,
+    /// What nodes' acknowledgements are timed against.
+    pub commits: Commits,
 }
 
 impl EngineMetrics {
@@ -23,8 +27,9 @@ impl EngineMetrics {
         let metrics = Self {
             events: Counter::default(),
             bytes: Counter::default(),
-            commits: Histogram::new(exponential_buckets(0.000_1, 2.0, 16)),
+            appends: Histogram::new(exponential_buckets(0.000_1, 2.0, 16)),
             revision: Gauge::default(),
+            commits: Commits::default(),
         };
         registry.register(
             "countersign_log_events",
@@ -40,7 +45,7 @@ impl EngineMetrics {
             "countersign_log_append",
             "Time of one append with its flush, of data keys and records",
             Unit::Seconds,
-            metrics.commits.clone(),
+            metrics.appends.clone(),
         );
         registry.register(
             "countersign_log_revision",
@@ -53,11 +58,18 @@ impl EngineMetrics {
     pub fn appended(&self, events: usize, bytes: usize, took: Duration) {
         self.events.inc_by(events as u64);
         self.bytes.inc_by(bytes as u64);
-        self.commits.observe(took.as_secs_f64());
+        self.appends.observe(took.as_secs_f64());
     }
 
+    /// Every revision up to this one is visible from now on.
     pub fn committed(&self, revision: u64) {
         self.revision.set(revision);
+        self.commits.record(revision, Instant::now());
+    }
+
+    /// The newest that is visible.
+    pub fn revision(&self) -> u64 {
+        self.revision.get()
     }
 }
 

@@ -1,21 +1,33 @@
 //! The nodes that this control plane has seen since it started: who they are, what they were sent
 //! and what they said of it. In memory only; a node that is gone is kept for a day.
 
+pub mod exposition;
+pub mod propagation;
+pub mod standing;
+
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use countersign_shared::id::EnvironmentId;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
+
+use crate::commits::Commits;
+use propagation::Propagation;
 
 /// Nodes that are remembered; beyond it the one that has been gone longest is forgotten.
 pub const NODES_MAX: usize = 20_000;
 /// How long a node that is gone is still listed.
 pub const GONE_KEPT_MS: i64 = 24 * 60 * 60 * 1000;
+/// A node that was not heard for so many bookmark intervals is stale, for it answers each bookmark.
+pub const SILENT_INTERVALS_MAX: i64 = 3;
 
 #[derive(Debug, Clone, Default)]
 pub struct NodeStatus {
     pub instance: String,
     pub version: String,
+    /// Of the protocol that is spoken on its stream.
+    pub protocol_version: u32,
     pub environments: Vec<EnvironmentId>,
     pub address: String,
     pub connected: bool,
@@ -23,15 +35,40 @@ pub struct NodeStatus {
     pub last_contact_ms: i64,
     pub sent_revision: u64,
     pub acked_revision: u64,
+    /// Commits after this revision count in its times: what it had, or what there was, when it came.
+    pub timed_revision: u64,
+    /// When it brought that into force, by its own clock; 0 where it does not tell.
+    pub applied_at_ms: i64,
     pub in_sync: bool,
     pub last_nack: Option<Refusal>,
     pub snapshots_sent: u64,
     pub deltas_sent: u64,
+    /// Of all its streams since the control plane started, as is the last refusal.
+    pub propagation: Propagation,
+}
+
+impl NodeStatus {
+    /// It signs with this revision now. Counts how long each commit took that is new to it.
+    pub fn acked(&mut self, revision: u64, commits: &Commits, now: Instant) {
+        for committed in commits.between(self.timed_revision, revision) {
+            self.propagation.observe(now.saturating_duration_since(committed));
+        }
+        self.timed_revision = self.timed_revision.max(revision);
+        self.acked_revision = self.acked_revision.max(revision);
+    }
+
+    /// Whether its stream is open and it was not heard since that moment.
+    pub fn is_stale(&self, heard_since_ms: i64) -> bool {
+        self.connected && self.last_contact_ms < heard_since_ms
+    }
 }
 
 #[derive(Debug, Clone)]
 pub struct Refusal {
     pub revision: u64,
+    /// Kind and id of the resource, as the node named them; 0 and empty where it was none.
+    pub resource_kind: i32,
+    pub resource_id: Vec<u8>,
     pub reason: String,
     pub at_ms: i64,
 }
@@ -50,8 +87,19 @@ struct Nodes {
     streams: u64,
 }
 
-#[derive(Debug, Default)]
-pub struct NodeRegistry(Mutex<Nodes>);
+/// Who has connected, by name.
+#[derive(Debug)]
+pub struct NodeRegistry {
+    nodes: Mutex<Nodes>,
+    /// Counts changes that somebody may wait for: a node came, went or signs with another revision.
+    moved: watch::Sender<u64>,
+}
+
+impl Default for NodeRegistry {
+    fn default() -> Self {
+        Self { nodes: Mutex::default(), moved: watch::Sender::new(0) }
+    }
+}
 
 /// The registration of one stream.
 #[derive(Debug)]
@@ -61,15 +109,26 @@ pub struct Registration {
 }
 
 impl NodeRegistry {
-    /// A node has connected. The receiver ends when another node of that name does.
-    pub fn connect(&self, name: &str, status: NodeStatus) -> (Registration, oneshot::Receiver<()>) {
+    /// A node has connected. The receiver ends when another node of that name does. What was known
+    /// of the name's last refusal and its times stays known.
+    pub fn connect(
+        &self,
+        name: &str,
+        mut status: NodeStatus,
+    ) -> (Registration, oneshot::Receiver<()>) {
         let (replaced, replacement) = oneshot::channel();
         let mut nodes = self.lock();
+        if let Some(former) = nodes.by_name.get_mut(name) {
+            status.last_nack = former.status.last_nack.take();
+            status.propagation = std::mem::take(&mut former.status.propagation);
+        }
         nodes.streams += 1;
         let stream = nodes.streams;
         let now_ms = status.last_contact_ms;
         nodes.by_name.insert(name.to_owned(), Seen { status, stream, replaced: Some(replaced) });
         forget(&mut nodes, now_ms);
+        drop(nodes);
+        self.tell();
         (Registration { name: name.to_owned(), stream }, replacement)
     }
 
@@ -79,7 +138,12 @@ impl NodeRegistry {
         if let Some(seen) = nodes.by_name.get_mut(&registration.name)
             && seen.stream == registration.stream
         {
+            let before = seen.status.acked_revision;
             change(&mut seen.status);
+            if seen.status.acked_revision != before {
+                drop(nodes);
+                self.tell();
+            }
         }
     }
 
@@ -90,7 +154,18 @@ impl NodeRegistry {
         {
             seen.status.connected = false;
             seen.replaced = None;
+            drop(nodes);
+            self.tell();
         }
+    }
+
+    /// Changes when a node came, went, or signs with another revision.
+    pub fn moved(&self) -> watch::Receiver<u64> {
+        self.moved.subscribe()
+    }
+
+    fn tell(&self) {
+        self.moved.send_modify(|count| *count += 1);
     }
 
     pub fn get(&self, name: &str) -> Option<NodeStatus> {
@@ -103,7 +178,7 @@ impl NodeRegistry {
     }
 
     fn lock(&self) -> MutexGuard<'_, Nodes> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -23,7 +23,8 @@ use crate::history::History;
 use crate::keystore::{Keystore, KeystoreError, MasterKeyError};
 use crate::log::{DataDir, Durability, EventLog, LocalLog, OpenError, SnapshotStore};
 use crate::metrics::{EngineMetrics, StreamMetrics};
-use crate::nodes::NodeRegistry;
+use crate::nodes::exposition::Exposition;
+use crate::nodes::{NodeRegistry, SILENT_INTERVALS_MAX};
 use crate::recover::{RecoverError, recover};
 use crate::snapshotter::Snapshotter;
 use crate::{Limits, clock, status};
@@ -103,8 +104,9 @@ pub async fn start(config: Config) -> Result<ControlPlane, StartError> {
     let metrics = StreamMetrics::register(&mut registry);
 
     let opening = (config.data_dir.clone(), config.master_key_file.clone(), config.limits);
+    let for_engine = Arc::clone(&engine_metrics);
     let opened = tokio::task::spawn_blocking(move || {
-        open(&opening.0, opening.1.as_deref(), opening.2, engine_metrics)
+        open(&opening.0, opening.1.as_deref(), opening.2, for_engine)
     });
     let Opened { engine, history, log_id } =
         opened.await.map_err(|e| StartError::Thread(e.into()))??;
@@ -119,6 +121,11 @@ pub async fn start(config: Config) -> Result<ControlPlane, StartError> {
     let bookmark_interval_ms =
         u32::try_from(config.bookmark_interval.as_millis()).unwrap_or(u32::MAX);
     let nodes = Arc::new(NodeRegistry::default());
+    registry.register_collector(Box::new(Exposition {
+        nodes: Arc::clone(&nodes),
+        engine: Arc::clone(&engine_metrics),
+        silence_ms_max: SILENT_INTERVALS_MAX * i64::from(bookmark_interval_ms),
+    }));
     let api = Api::new(Parts {
         engine: engine.clone(),
         history,
@@ -127,6 +134,7 @@ pub async fn start(config: Config) -> Result<ControlPlane, StartError> {
         log_id,
         nodes,
         metrics,
+        engine_metrics,
         bookmark_interval_ms,
         stopping: stopping.clone(),
     });

@@ -13,10 +13,17 @@ use crate::engine::View;
 use crate::feed::{Feed, FeedEntry};
 use crate::log::{LogReader, ReadError};
 
-/// This protocol's version.
+/// The newest version of the protocol that is spoken here, and the oldest.
 pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION_MIN: u32 = 1;
 /// Entries of the feed taken at a time.
 const ENTRIES_AT_ONCE_MAX: usize = 256;
+
+/// The version to speak with a node whose newest one is this: the newest that both know. `None` for
+/// a node that speaks too little.
+pub fn spoken(theirs: u32) -> Option<u32> {
+    (theirs >= PROTOCOL_VERSION_MIN).then(|| theirs.min(PROTOCOL_VERSION))
+}
 
 /// Where a node may go on: the revision it has, if that is of this log and has our hash; `None`
 /// for one that begins anew. A node that has seen more of this log than there is, or something
@@ -121,7 +128,7 @@ impl NodeStream {
         self.bookmark_at
     }
 
-    /// The first message.
+    /// The first message, to a node that speaks our newest version.
     pub fn welcome(&self, log_id: LogId, view: &View) -> v1::Welcome {
         let served = |id: &EnvironmentId| {
             let environment = view.state.environments().get(id);

@@ -18,6 +18,10 @@ pub(crate) fn unix_seconds() -> i64 {
     i64::try_from(since_1970().as_secs()).unwrap_or(i64::MAX)
 }
 
+pub(crate) fn unix_ms() -> i64 {
+    i64::try_from(since_1970().as_millis()).unwrap_or(i64::MAX)
+}
+
 /// For durations; never goes back.
 pub(crate) fn now() -> Instant {
     Instant::now()

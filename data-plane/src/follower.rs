@@ -23,7 +23,7 @@ pub struct Identity {
 
 /// A second Welcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a message without content, or a second Welcome")]
+#[error("a second Welcome")]
 pub struct Unexpected;
 
 /// What some messages came to.
@@ -118,11 +118,12 @@ impl Follower {
     }
 }
 
-/// The message that tells an outcome, and why the stream ends with it, if it does.
+/// The message that tells an outcome, without the time at which it came into force, and why the stream ends with it, if it does.
 pub fn answer(outcome: Outcome) -> (Request, Option<Unusable>) {
     match outcome {
         Outcome::Ack { revision, digest, .. } => {
-            (Request::Ack(Ack { revision, digest: digest.as_bytes().to_vec() }), None)
+            let digest = digest.as_bytes().to_vec();
+            (Request::Ack(Ack { revision, digest, applied_at_ms: 0 }), None)
         }
         Outcome::Nack { revision, unusable } => {
             let nack = Nack {

@@ -40,11 +40,12 @@ pub(super) async fn run(args: Bind, globals: &Globals) -> Result<(), Failure> {
     let request = CreateBindingRequest {
         signature_key: args.key,
         api: args.api,
-        environment: args.env,
+        environment: args.env.clone(),
         replace: args.replace,
         request_id: args.write.request_id,
         expected_revision: args.write.expected_revision,
     };
     let reply = globals.plane().await?.bindings().create_binding(request).await?.into_inner();
-    globals.output().reply(&reply)
+    globals.output().reply(&reply)?;
+    args.write.wait.until_signed(globals, reply.revision, &args.env).await
 }

@@ -19,6 +19,7 @@ mod publication;
 mod sign;
 mod unbind;
 mod verify;
+mod wait;
 
 use clap::Subcommand;
 
@@ -57,6 +58,7 @@ pub(crate) enum Command {
     /// Data-plane nodes, and the revision each one signs with
     #[command(subcommand)]
     Node(node::Verb),
+    Wait(wait::Wait),
     Sign(sign::Sign),
     Verify(verify::Verify),
     Explain(explain::Explain),
@@ -79,6 +81,7 @@ pub(crate) async fn run(command: Command, globals: &Globals) -> Result<(), Failu
         Command::Binding(verb) => binding::run(verb, globals).await,
         Command::Events(verb) => events::run(verb, globals).await,
         Command::Node(verb) => node::run(verb, globals).await,
+        Command::Wait(args) => wait::run(args, globals).await,
         Command::Sign(args) => sign::run(&args, globals),
         Command::Verify(args) => verify::run(&args, globals),
         Command::Explain(args) => explain::run(&args, globals),

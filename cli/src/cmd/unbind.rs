@@ -29,10 +29,11 @@ pub(crate) struct Unbind {
 pub(super) async fn run(args: Unbind, globals: &Globals) -> Result<(), Failure> {
     let request = DeleteBindingRequest {
         api: args.api,
-        environment: args.env,
+        environment: args.env.clone(),
         request_id: args.write.request_id,
         expected_revision: args.write.expected_revision,
     };
     let reply = globals.plane().await?.bindings().delete_binding(request).await?.into_inner();
-    globals.output().reply(&reply)
+    globals.output().reply(&reply)?;
+    args.write.wait.until_signed(globals, reply.revision, &args.env).await
 }

@@ -46,8 +46,14 @@ pub(crate) fn time(time: Option<&Timestamp>) -> String {
 
 /// An enum value's name without the enum's own, such as `HMAC`.
 pub(crate) fn enum_name(full: &str) -> &str {
-    const PREFIXES: [&str; 5] =
-        ["SIGNATURE_KEY_TYPE_", "METHOD_", "MATCH_MODE_", "BODY_POLICY_", "QUERY_MODE_"];
+    const PREFIXES: [&str; 6] = [
+        "SIGNATURE_KEY_TYPE_",
+        "METHOD_",
+        "MATCH_MODE_",
+        "BODY_POLICY_",
+        "QUERY_MODE_",
+        "RESOURCE_KIND_",
+    ];
     PREFIXES.iter().find_map(|prefix| full.strip_prefix(prefix)).unwrap_or(full)
 }
 

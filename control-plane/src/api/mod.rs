@@ -24,12 +24,13 @@ use std::sync::Arc;
 use countersign_shared::id::LogId;
 use tokio::sync::watch;
 
+use crate::clock;
 use crate::engine::EngineHandle;
 use crate::feed::Feed;
 use crate::history::History;
 use crate::keystore::Sealer;
-use crate::metrics::StreamMetrics;
-use crate::nodes::NodeRegistry;
+use crate::metrics::{EngineMetrics, StreamMetrics};
+use crate::nodes::{NodeRegistry, SILENT_INTERVALS_MAX};
 
 pub use server::serve;
 
@@ -43,6 +44,7 @@ pub struct Parts {
     pub log_id: LogId,
     pub nodes: Arc<NodeRegistry>,
     pub metrics: Arc<StreamMetrics>,
+    pub engine_metrics: Arc<EngineMetrics>,
     pub bookmark_interval_ms: u32,
     /// Turns true when the server begins to stop: streams end then.
     pub stopping: watch::Receiver<bool>,
@@ -55,6 +57,11 @@ pub struct Api(Arc<Parts>);
 impl Api {
     pub fn new(parts: Parts) -> Self {
         Self(Arc::new(parts))
+    }
+
+    /// A node that was last heard before this moment is stale.
+    fn heard_since_ms(&self) -> i64 {
+        clock::now_ms() - SILENT_INTERVALS_MAX * i64::from(self.bookmark_interval_ms)
     }
 }
 

@@ -43,7 +43,8 @@ pub enum Changed {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unwelcome {
     #[error(
-        "the control plane speaks version {0} of the protocol, this node version {PROTOCOL_VERSION}"
+        "the control plane speaks version {0} of the protocol, this node versions \
+         {PROTOCOL_VERSION_MIN} to {PROTOCOL_VERSION}"
     )]
     ProtocolVersion(u32),
     #[error("the control plane named an environment whose id has not 16 bytes")]
@@ -54,7 +55,10 @@ pub enum Unwelcome {
     OtherLog { ours: String, theirs: String },
 }
 
+/// The newest version of the protocol that is spoken here, which a Hello says.
 pub const PROTOCOL_VERSION: u32 = 1;
+/// The oldest one that a control plane may choose.
+pub const PROTOCOL_VERSION_MIN: u32 = 1;
 
 /// The node's copy.
 #[derive(Debug)]
@@ -129,7 +133,7 @@ impl Replica {
     /// Begins a stream; what was staged on an earlier one is dropped. Says whether this is
     /// another log than the copy is of.
     pub fn welcome(&mut self, welcome: &v1::Welcome) -> Result<bool, Unwelcome> {
-        if welcome.protocol_version != PROTOCOL_VERSION {
+        if !(PROTOCOL_VERSION_MIN..=PROTOCOL_VERSION).contains(&welcome.protocol_version) {
             return Err(Unwelcome::ProtocolVersion(welcome.protocol_version));
         }
         let environments = welcome

@@ -230,3 +230,29 @@ fn a_welcome_that_does_not_fit_is_not_gone_along_with() {
     assert_eq!(replica.welcome(&welcome("log-a", true)), Ok(false));
     assert_eq!(replica.welcome(&welcome("log-b", false)), Ok(true));
 }
+
+#[test]
+fn a_control_plane_may_choose_any_version_that_is_spoken_here() {
+    let mut replica = Replica::default();
+    for version in [PROTOCOL_VERSION_MIN, PROTOCOL_VERSION] {
+        let chosen = v1::Welcome { protocol_version: version, ..welcome("log-a", false) };
+        assert_eq!(replica.welcome(&chosen), Ok(false));
+    }
+    for version in [PROTOCOL_VERSION_MIN - 1, PROTOCOL_VERSION + 1] {
+        let chosen = v1::Welcome { protocol_version: version, ..welcome("log-a", false) };
+        assert_eq!(replica.welcome(&chosen), Err(Unwelcome::ProtocolVersion(version)));
+    }
+}
+
+/// A field of a later version counts in the digest as it came, and changes nothing else.
+#[test]
+fn a_field_that_is_not_known_yet_never_makes_tables_differ() {
+    let mut replica = given();
+    let mut encoded = v1::GroupResource { domains: vec![] }.encode_to_vec();
+    encoded.extend([0x9a, 0x01, 0x03, b'n', b'e', b'w']); // field 19, three bytes
+    let newer = change(v1::ResourceKind::Group, 2, Some(encoded.clone()));
+    let before = replica.digest();
+    let digest = acked(&replica.delta(&delta(6, vec![changes(ENVIRONMENT, vec![newer])])));
+    let id = EnvironmentId::from_bytes(ENVIRONMENT);
+    assert_eq!(digest, before.add(term(id, 1, &[2; 16], &encoded)));
+}

@@ -91,7 +91,10 @@ pub(super) async fn follow(
             Err(ended) => return ended,
             Ok(None) => {}
             Ok(Some(outcome)) => {
-                let (answer, refusal) = answer(outcome);
+                let (mut answer, refusal) = answer(outcome);
+                if let Request::Ack(ack) = &mut answer {
+                    ack.applied_at_ms = clock::unix_ms();
+                }
                 if answers.send(message(answer)).await.is_err() {
                     return Ended::Closed;
                 }
@@ -130,7 +133,8 @@ impl Sync {
         stream: &mut Streaming<SubscribeResponse>,
     ) -> Result<Option<Outcome>, Ended> {
         self.heard();
-        let waiting = std::iter::from_fn(|| Some(content(stream.message().now_or_never()?)));
+        let waiting = std::iter::from_fn(|| Some(content(stream.message().now_or_never()?)))
+            .filter_map(Result::transpose);
         let meters = &self.telemetry.sync;
         let messages = std::iter::once(Ok(first)).chain(waiting).inspect(|message| {
             match message {
@@ -157,17 +161,25 @@ impl Sync {
     }
 }
 
+/// The next message of a kind that is known here. Kinds that came after this version say nothing
+/// that it needs, and are passed over.
 async fn next(
     stream: &mut Streaming<SubscribeResponse>,
     patience: Duration,
 ) -> Result<Response, Ended> {
-    let received =
-        timeout(patience, stream.message()).await.map_err(|_| Ended::Silent(patience))?;
-    content(received)
+    loop {
+        let received =
+            timeout(patience, stream.message()).await.map_err(|_| Ended::Silent(patience))?;
+        if let Some(message) = content(received)? {
+            return Ok(message);
+        }
+    }
 }
 
-fn content(received: Result<Option<SubscribeResponse>, tonic::Status>) -> Result<Response, Ended> {
-    received?.ok_or(Ended::Closed)?.message.ok_or(Ended::Unexpected(Unexpected))
+fn content(
+    received: Result<Option<SubscribeResponse>, tonic::Status>,
+) -> Result<Option<Response>, Ended> {
+    Ok(received?.ok_or(Ended::Closed)?.message)
 }
 
 fn message(content: Request) -> SubscribeRequest {

@@ -2,8 +2,11 @@
 
 use countersign_data_plane::start;
 use countersign_proto::v1::subscribe_response::Message;
-use countersign_proto::v1::{Delta, EnvironmentChanges, ResourceKind, SnapshotChunk};
+use countersign_proto::v1::{
+    Change, ChangeSet, Delta, EnvironmentChanges, ResourceKind, SnapshotChunk,
+};
 use countersign_shared::digest::TableDigest;
+use prost::Message as _;
 use tonic::Status;
 
 use crate::support::{
@@ -257,6 +260,34 @@ async fn a_silent_stream_is_given_up_after_three_bookmark_intervals() {
     // Nothing is said any more, and the stream stays open on this side.
     let again = control_plane.stream().await;
     assert_eq!(again.hello.revision, 1);
+}
+
+#[tokio::test]
+async fn kinds_of_messages_that_are_not_known_yet_are_passed_over() {
+    let backend = Backend::start().await;
+    let resources = demo(&backend);
+    let (node, _control_plane, mut stream) = node_with(&resources).await;
+    stream.send_unknown().await;
+    stream.delta(2, &Resources::of([hmac(3), binding(2, 3)])).await;
+    stream.send_unknown().await;
+    stream.ack(2).await;
+    get(node.proxy_address(), "/").await;
+    assert!(backend.last().header("authorization").is_some());
+}
+
+#[tokio::test]
+async fn a_kind_of_resource_that_is_not_known_yet_is_refused_and_changes_nothing() {
+    let backend = Backend::start().await;
+    let (node, _control_plane, mut stream) = node_with(&demo(&backend)).await;
+    let change = Change { kind: 99, id: id(7), resource: Some(b"new".as_slice().into()) };
+    let change_set = ChangeSet { changes: vec![change] }.encode_to_vec().into();
+    let environment_id = Resources::environment(0).as_bytes().to_vec();
+    let environments = vec![EnvironmentChanges { environment_id, change_set }];
+    stream.send(Message::Delta(Delta { revision: 2, hash: hash(2), environments })).await;
+    let nack = stream.nack().await;
+    assert_eq!((nack.revision, nack.kind, nack.resource_id), (2, 99, id(7)));
+    assert!(nack.reason.contains("does not know"), "{}", nack.reason);
+    assert_eq!(get(node.proxy_address(), "/").await.status, 200, "the last good table stays");
 }
 
 #[tokio::test]

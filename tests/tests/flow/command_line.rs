@@ -90,6 +90,34 @@ async fn processes_are_led_from_the_command_line() {
 }
 
 #[tokio::test]
+async fn writes_wait_for_the_nodes_and_say_which_of_them_does_not_sign_yet() {
+    let directory = tempfile::tempdir().unwrap();
+    let plane = ControlPlaneProcess::start(&directory.path().join("data")).await;
+    let cli = Cli::to(&plane.uri());
+    let alone = cli.say("env create STAGING --wait");
+    assert_eq!((alone.status, alone.stderr.as_str()), (0, "note: there is no live node\n"));
+    let nodes = [
+        NodeProcess::start(&plane.uri(), "node-1", directory.path()).await,
+        NodeProcess::start(&plane.uri(), "node-2", directory.path()).await,
+    ];
+    let revision = cli.json("group create shop --wait")["revision"].clone();
+    let reached = cli.json("wait --env RELEASE");
+    assert_eq!((&reached["revision"], &reached["signing_count"]), (&revision, &2.into()));
+    let shown = cli.say("wait");
+    assert_eq!(shown.stdout, format!("revision {revision}: 2 live nodes sign with it\n"));
+
+    nodes[1].process.signal(Signal::STOP);
+    let written = cli.say("group create books --wait 1");
+    assert_eq!(written.status, 1, "{}", written.stderr);
+    assert!(written.stdout.contains("books"), "it is written: {}", written.stdout);
+    let next = revision.as_u64().unwrap() + 1;
+    let missing = format!("do not sign with revision {next} after 1 s: node-2 (at {revision})");
+    assert!(written.stderr.contains(&missing), "{}", written.stderr);
+    nodes[1].process.signal(Signal::CONT);
+    assert_eq!(cli.say(&format!("wait --revision {next}")).status, 0);
+}
+
+#[tokio::test]
 async fn refusals_go_to_standard_error_with_status_1() {
     let directory = tempfile::tempdir().unwrap();
     let plane = ControlPlaneProcess::start(&directory.path().join("data")).await;

@@ -93,5 +93,6 @@ pub(super) async fn run(args: Create, globals: &Globals) -> Result<(), Failure> 
         expected_revision: args.write.expected_revision,
     };
     let reply = globals.plane().await?.apis().create_api(request).await?.into_inner();
-    globals.output().reply(&reply)
+    globals.output().reply(&reply)?;
+    args.write.wait.until_signed(globals, reply.revision, "").await
 }

@@ -30,10 +30,11 @@ pub(crate) struct Publish {
 pub(super) async fn run(args: Publish, globals: &Globals) -> Result<(), Failure> {
     let request = PublishApiRequest {
         api: args.api,
-        environment: args.env,
+        environment: args.env.clone(),
         request_id: args.write.request_id,
         expected_revision: args.write.expected_revision,
     };
     let reply = globals.plane().await?.apis().publish_api(request).await?.into_inner();
-    globals.output().reply(&reply)
+    globals.output().reply(&reply)?;
+    args.write.wait.until_signed(globals, reply.revision, &args.env).await
 }

@@ -74,8 +74,10 @@ pub(crate) struct Update {
 }
 
 pub(super) async fn run(args: Update, globals: &Globals) -> Result<(), Failure> {
+    let wait = args.write.wait;
     let reply = globals.plane().await?.apis().update_api(request(args)?).await?.into_inner();
-    globals.output().reply(&reply)
+    globals.output().reply(&reply)?;
+    wait.until_signed(globals, reply.revision, "").await
 }
 
 fn request(args: Update) -> Result<UpdateApiRequest, Failure> {

@@ -30,5 +30,6 @@ pub(super) async fn run(args: Delete, globals: &Globals) -> Result<(), Failure> 
     };
     let reply =
         globals.plane().await?.environments().delete_environment(request).await?.into_inner();
-    globals.output().reply(&reply)
+    globals.output().reply(&reply)?;
+    args.write.wait.until_signed(globals, reply.revision, "").await
 }

@@ -44,5 +44,6 @@ pub(super) async fn run(args: Update, globals: &Globals) -> Result<(), Failure> 
     };
     let reply =
         globals.plane().await?.environments().update_environment(request).await?.into_inner();
-    globals.output().reply(&reply)
+    globals.output().reply(&reply)?;
+    args.write.wait.until_signed(globals, reply.revision, "").await
 }

@@ -41,5 +41,6 @@ pub(super) async fn run(args: Create, globals: &Globals) -> Result<(), Failure> 
         expected_revision: args.write.expected_revision,
     };
     let reply = globals.plane().await?.api_groups().create_api_group(request).await?.into_inner();
-    globals.output().reply(&reply)
+    globals.output().reply(&reply)?;
+    args.write.wait.until_signed(globals, reply.revision, "").await
 }

@@ -59,5 +59,6 @@ pub(super) async fn run(args: Update, globals: &Globals) -> Result<(), Failure> 
         expected_revision: args.write.expected_revision,
     };
     let reply = globals.plane().await?.api_groups().update_api_group(request).await?.into_inner();
-    globals.output().reply(&reply)
+    globals.output().reply(&reply)?;
+    args.write.wait.until_signed(globals, reply.revision, "").await
 }

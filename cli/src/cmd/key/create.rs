@@ -58,5 +58,5 @@ pub(super) async fn run(args: Create, globals: &Globals) -> Result<(), Failure> 
     let reply = plane.signature_keys().create_signature_key(request).await?.into_inner();
     globals.output().reply(&reply)?;
     tell_generated(&reply.generated_secret);
-    Ok(())
+    args.write.wait.until_signed(globals, reply.revision, "").await
 }

@@ -34,5 +34,6 @@ pub(super) async fn run(args: Delete, globals: &Globals) -> Result<(), Failure> 
     };
     let reply =
         globals.plane().await?.signature_keys().delete_signature_key(request).await?.into_inner();
-    globals.output().reply(&reply)
+    globals.output().reply(&reply)?;
+    args.write.wait.until_signed(globals, reply.revision, "").await
 }

@@ -41,5 +41,5 @@ pub(super) async fn run(args: ReplaceSecret, globals: &Globals) -> Result<(), Fa
     let reply = plane.signature_keys().replace_secret(request).await?.into_inner();
     globals.output().reply(&reply)?;
     tell_generated(&reply.generated_secret);
-    Ok(())
+    args.write.wait.until_signed(globals, reply.revision, "").await
 }

@@ -39,5 +39,6 @@ pub(super) async fn run(args: Update, globals: &Globals) -> Result<(), Failure> 
     };
     let reply =
         globals.plane().await?.signature_keys().update_signature_key(request).await?.into_inner();
-    globals.output().reply(&reply)
+    globals.output().reply(&reply)?;
+    args.write.wait.until_signed(globals, reply.revision, "").await
 }

@@ -1,15 +1,26 @@
 //! `countersign node list`
 
 use clap::Args;
-use countersign_proto::v1::{ListNodesRequest, Node};
+use countersign_proto::v1::{ListNodesRequest, Node, NodeRefusal, ResourceKind};
 
 use crate::args::Globals;
 use crate::failure::Failure;
-use crate::output::time;
+use crate::output::{enum_name, time};
 use crate::paging::PageArgs;
 
-const COLUMNS: &[&str] =
-    &["NODE", "ENVIRONMENTS", "CONNECTED", "REVISION", "LAG", "IN SYNC", "LAST CONTACT"];
+pub(super) const COLUMNS: &[&str] = &[
+    "NODE",
+    "ENVIRONMENTS",
+    "STATE",
+    "VERSION",
+    "REVISION",
+    "LAG",
+    "LAG TIME",
+    "IN SYNC",
+    "CONNECTED SINCE",
+    "LAST CONTACT",
+    "LAST NACK",
+];
 
 /// List nodes, with the revision that each one signs with
 #[derive(Debug, Args)]
@@ -39,15 +50,38 @@ pub(super) async fn run(args: List, globals: &Globals) -> Result<(), Failure> {
     list.finish()
 }
 
-fn row(node: &Node) -> Vec<String> {
-    let yes_or_no = |is: bool| if is { "yes" } else { "no" }.to_owned();
+pub(super) fn row(node: &Node) -> Vec<String> {
     vec![
         node.name.clone(),
         node.environments.join(", "),
-        yes_or_no(node.connected),
+        state(node).to_owned(),
+        node.version.clone(),
         node.acked_revision.to_string(),
         node.lag_revisions.to_string(),
-        yes_or_no(node.in_sync),
+        lag_time(node.lag_ms),
+        if node.in_sync { "yes" } else { "no" }.to_owned(),
+        time(node.connect_time.as_ref()),
         time(node.last_contact_time.as_ref()),
+        node.last_nack.as_ref().map_or_else(|| "-".to_owned(), refusal),
     ]
+}
+
+fn state(node: &Node) -> &'static str {
+    match (node.connected, node.stale) {
+        (true, false) => "live",
+        (true, true) => "stale",
+        (false, _) => "gone",
+    }
+}
+
+fn lag_time(ms: u64) -> String {
+    if ms == 0 { "-".to_owned() } else { format!("{}.{} s", ms / 1000, ms % 1000 / 100) }
+}
+
+fn refusal(nack: &NodeRefusal) -> String {
+    let resource = match nack.resource_kind() {
+        ResourceKind::Unspecified => String::new(),
+        kind => format!("{} {}, ", enum_name(kind.as_str_name()), nack.resource_id),
+    };
+    format!("{} at {}: {resource}{}", time(nack.time.as_ref()), nack.revision, nack.reason)
 }

@@ -4,6 +4,7 @@
 mod get;
 mod list;
 mod routes;
+mod watch;
 
 use clap::Subcommand;
 
@@ -15,6 +16,7 @@ pub(crate) enum Verb {
     Get(get::Get),
     List(list::List),
     Routes(routes::Routes),
+    Watch(watch::Watch),
 }
 
 pub(super) async fn run(verb: Verb, globals: &Globals) -> Result<(), Failure> {
@@ -22,5 +24,6 @@ pub(super) async fn run(verb: Verb, globals: &Globals) -> Result<(), Failure> {
         Verb::Get(args) => get::run(args, globals).await,
         Verb::List(args) => list::run(args, globals).await,
         Verb::Routes(args) => routes::run(args, globals).await,
+        Verb::Watch(args) => watch::run(args, globals).await,
     }
 }

@@ -8,11 +8,13 @@ use tonic::{Code, Status};
 
 use crate::api::{Api, status};
 use crate::decide::find_environment;
-use crate::stream::{self, PROTOCOL_VERSION, ResumeError};
+use crate::stream::{self, PROTOCOL_VERSION, PROTOCOL_VERSION_MIN, ResumeError};
 
 /// What a node has said of itself, parsed.
 pub(super) struct Hello {
     pub(super) environments: Vec<EnvironmentId>,
+    /// The version that is spoken on the stream: the newest that both sides know.
+    pub(super) protocol_version: u32,
     /// The revision it can resume from: of this log, and with our hash.
     pub(super) resume: Option<u64>,
 }
@@ -31,19 +33,25 @@ impl Hello {
         if !bad.is_empty() {
             return Err(status::invalid(bad));
         }
-        if hello.protocol_version < PROTOCOL_VERSION {
-            let message = format!(
-                "this control plane speaks version {PROTOCOL_VERSION} of the protocol, the node only up to {}: upgrade the node",
-                hello.protocol_version
-            );
-            return Err(status::status(Code::FailedPrecondition, "PROTOCOL_VERSION", message, []));
-        }
+        let protocol_version = spoken(hello.protocol_version)?;
         let view = api.engine.view();
         let find = |text: &String| Ok(find_environment(&view.state, text)?.fields.id);
         let environments: Result<_, _> = hello.environments.iter().map(find).collect();
         let environments = environments.map_err(status::of_rejection)?;
-        Ok(Self { environments, resume: resume(api, hello)? })
+        Ok(Self { environments, protocol_version, resume: resume(api, hello)? })
     }
+}
+
+fn spoken(theirs: u32) -> Result<u32, Status> {
+    stream::spoken(theirs).ok_or_else(|| {
+        let message = format!(
+            "this control plane speaks versions {PROTOCOL_VERSION_MIN} to {PROTOCOL_VERSION} of the protocol, \
+             the node only up to {theirs}: upgrade the node"
+        );
+        let oldest = PROTOCOL_VERSION_MIN.to_string();
+        let metadata = [("oldest", oldest), ("node", theirs.to_string())];
+        status::status(Code::FailedPrecondition, "PROTOCOL_VERSION", message, metadata)
+    })
 }
 
 /// Where the node goes on; one that proves that the log was rolled back is refused.

@@ -63,13 +63,24 @@ impl Sync for Api {
                 connected: true,
                 connected_at_ms: now_ms,
                 last_contact_ms: now_ms,
+                acked_revision: node.resume.unwrap_or_default(),
+                timed_revision: node.resume.unwrap_or(self.engine.view().head.revision),
+                protocol_version: node.protocol_version,
                 ..NodeStatus::default()
             },
         );
+        let protocol_version = node.protocol_version;
         let interval = Duration::from_millis(self.bookmark_interval_ms.into());
         let stream = NodeStream::begin(node.environments, node.resume, interval, &self.feed);
         let began = Instant::now();
-        let subscription = Subscription { api: self.clone(), stream, began, registration, sender };
+        let subscription = Subscription {
+            api: self.clone(),
+            stream,
+            protocol_version,
+            began,
+            registration,
+            sender,
+        };
         tokio::spawn(subscription.run(hello, from_node, replaced));
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }

@@ -23,6 +23,7 @@ use crate::stream::{Acked, Next, NodeStream};
 pub(super) struct Subscription {
     pub(super) api: Api,
     pub(super) stream: NodeStream,
+    pub(super) protocol_version: u32,
     pub(super) began: Instant,
     pub(super) registration: Registration,
     pub(super) sender: Sender,
@@ -57,7 +58,8 @@ impl Subscription {
         from_node: &mut Streaming<v1::SubscribeRequest>,
         replaced: &mut oneshot::Receiver<()>,
     ) -> Result<(), Gone> {
-        let welcome = self.stream.welcome(self.api.log_id, &self.api.engine.view());
+        let mut welcome = self.stream.welcome(self.api.log_id, &self.api.engine.view());
+        welcome.protocol_version = self.protocol_version;
         self.send(ToNode::Welcome(welcome)).await?;
         let mut revision = self.api.engine.revision();
         let mut stopping = self.api.stopping.clone();
@@ -157,8 +159,13 @@ impl Subscription {
                 self.api.nodes.update(&self.registration, |node| {
                     node.last_contact_ms = now_ms;
                     node.in_sync = false;
-                    node.last_nack =
-                        Some(Refusal { revision: nack.revision, reason, at_ms: now_ms });
+                    node.last_nack = Some(Refusal {
+                        revision: nack.revision,
+                        resource_kind: nack.kind,
+                        resource_id: nack.resource_id.into_iter().take(16).collect(),
+                        reason,
+                        at_ms: now_ms,
+                    });
                 });
                 Ok(())
             }
@@ -171,11 +178,13 @@ impl Subscription {
 
     /// A table that differs from ours is healed by a snapshot, and counted.
     fn acked(&mut self, hello: &v1::Hello, now_ms: i64, ack: &v1::Ack) {
+        let heard = std::time::Instant::now();
         let (now, view) = (self.began.elapsed(), self.api.engine.view());
         let Acked { same, heals } = self.stream.acked(now, ack, &self.api.feed, &view);
         self.api.nodes.update(&self.registration, |node| {
             node.last_contact_ms = now_ms;
-            node.acked_revision = node.acked_revision.max(ack.revision);
+            node.acked(ack.revision, &self.api.engine_metrics.commits, heard);
+            node.applied_at_ms = ack.applied_at_ms;
             node.in_sync = same.unwrap_or(node.in_sync);
         });
         if heals {

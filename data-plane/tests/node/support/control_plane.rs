@@ -75,6 +75,12 @@ impl Stream {
         soon("room in the stream", self.out.send(Ok(message))).await.unwrap();
     }
 
+    /// A kind of message that came after this version of the contract: to it, one without content.
+    pub(crate) async fn send_unknown(&self) {
+        let message = SubscribeResponse { message: None };
+        soon("room in the stream", self.out.send(Ok(message))).await.unwrap();
+    }
+
     pub(crate) async fn fail(&self, status: Status) {
         soon("room in the stream", self.out.send(Err(status))).await.unwrap();
     }

@@ -1,19 +1,29 @@
-//! The service of nodes.
+//! The service of nodes: what the registry knows of them, told, watched and waited for.
 
-use countersign_proto::convert::timestamp;
+mod shown;
+mod wait;
+mod watch;
+
+use std::pin::Pin;
+
 use countersign_proto::v1;
 use countersign_proto::v1::nodes_server::Nodes;
+use futures_util::Stream;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Request, Response, Status};
 
 use super::apis::named;
 use super::page::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
 use super::{Api, status};
 use crate::decide::find_environment;
-use crate::engine::View;
-use crate::nodes::NodeStatus;
+use shown::Showing;
 
 #[tonic::async_trait]
 impl Nodes for Api {
+    type WatchNodesStream =
+        Pin<Box<dyn Stream<Item = Result<v1::WatchNodesResponse, Status>> + Send>>;
+
     async fn get_node(
         &self,
         request: Request<v1::GetNodeRequest>,
@@ -25,7 +35,7 @@ impl Nodes for Api {
             let metadata = [("kind", "node".to_owned()), ("reference", name.clone())];
             return Err(status::status(Code::NotFound, "NOT_FOUND", message, metadata));
         };
-        let node = Some(shown(&view, name.clone(), node));
+        let node = Some(Showing { api: self, view: &view }.node(name.clone(), node));
         Ok(Response::new(v1::GetNodeResponse { node, revision: view.head.revision }))
     }
 
@@ -46,8 +56,9 @@ impl Nodes for Api {
             name.as_str() > request.page_token.as_str()
                 && environment.is_none_or(|environment| node.environments.contains(&environment))
         });
+        let showing = Showing { api: self, view: &view };
         let nodes: Vec<v1::Node> =
-            wanted.by_ref().take(size).map(|(name, node)| shown(&view, name, node)).collect();
+            wanted.by_ref().take(size).map(|(name, node)| showing.node(name, node)).collect();
         let more = wanted.next().is_some();
         let next_page_token =
             nodes.last().filter(|_| more).map(|node| node.name.clone()).unwrap_or_default();
@@ -57,30 +68,23 @@ impl Nodes for Api {
             revision: view.head.revision,
         }))
     }
-}
+    async fn watch_nodes(
+        &self,
+        request: Request<v1::WatchNodesRequest>,
+    ) -> Result<Response<Self::WatchNodesStream>, Status> {
+        let state = &self.engine.view().state;
+        let environment = named(&request.get_ref().environment, |text| {
+            Ok(find_environment(state, text)?.fields.id)
+        })?;
+        let (sender, receiver) = mpsc::channel(watch::QUEUE_MAX);
+        tokio::spawn(watch::watch(self.clone(), environment, sender));
+        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+    }
 
-fn shown(view: &View, name: String, node: NodeStatus) -> v1::Node {
-    let environment_name =
-        |id| view.state.environments().get(id).map(|e| e.fields.name.to_string());
-    v1::Node {
-        name,
-        instance: node.instance,
-        version: node.version,
-        environments: node.environments.iter().filter_map(environment_name).collect(),
-        address: node.address,
-        connected: node.connected,
-        connect_time: Some(timestamp(node.connected_at_ms)),
-        last_contact_time: Some(timestamp(node.last_contact_ms)),
-        sent_revision: node.sent_revision,
-        acked_revision: node.acked_revision,
-        lag_revisions: view.head.revision.saturating_sub(node.acked_revision),
-        in_sync: node.in_sync,
-        last_nack: node.last_nack.map(|nack| v1::NodeRefusal {
-            revision: nack.revision,
-            reason: nack.reason,
-            time: Some(timestamp(nack.at_ms)),
-        }),
-        snapshots_sent: node.snapshots_sent,
-        deltas_sent: node.deltas_sent,
+    async fn wait_for_revision(
+        &self,
+        request: Request<v1::WaitForRevisionRequest>,
+    ) -> Result<Response<v1::WaitForRevisionResponse>, Status> {
+        wait::wait_for_revision(self, request.into_inner()).await.map(Response::new)
     }
 }

@@ -1,0 +1,16 @@
+//! The nodes' stream and what is told of nodes, against a whole control plane and nodes that say
+//! what the test says.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that goes wrong should panic"
+)]
+
+mod double;
+
+mod negotiation;
+mod status;
+mod waiting;
