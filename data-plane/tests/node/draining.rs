@@ -67,7 +67,8 @@ async fn send_requests(load: Arc<Load>, nodes: [(SocketAddr, SocketAddr); 2]) {
 async fn a_node_that_stops_in_the_middle_of_a_load_loses_no_request() {
     let backend = Backend::start().await;
     let resources = one_route(&backend);
-    let started = || node_of(&resources, |config| config.drain_delay = Duration::from_secs(1));
+    // Longer than any client takes between asking whether a node is ready and reaching it.
+    let started = || node_of(&resources, |config| config.drain_delay = Duration::from_secs(4));
     let (first, _plane, _stream) = started().await;
     let (second, _other_plane, _other_stream) = started().await;
     let addresses = |node: &Node| (node.proxy_address(), node.status_address().unwrap());

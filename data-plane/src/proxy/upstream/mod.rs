@@ -38,7 +38,7 @@ impl Default for UpstreamSettings {
     fn default() -> Self {
         Self {
             connections_max: 4096,
-            idle_connections_max: 256,
+            idle_connections_max: 1024,
             idle_time_max: Duration::from_mins(1),
             identity_dir: None,
             resolve_interval: Duration::from_secs(5),
