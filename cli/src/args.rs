@@ -47,7 +47,7 @@ pub(crate) struct Globals {
     )]
     pub(crate) config: Option<String>,
 
-    /// The control plane that verbs and `data-plane` talk to
+    /// The control plane that verbs and `data-plane` talk to; several of the same log are tried in turn
     #[arg(
         long,
         global = true,
@@ -55,8 +55,8 @@ pub(crate) struct Globals {
         env = "COUNTERSIGN_CONTROL_PLANE",
         hide_env_values = true
     )]
-    #[arg(default_value = DEFAULT_CONTROL_PLANE)]
-    pub(crate) control_plane: String,
+    #[arg(value_delimiter = ',', default_value = DEFAULT_CONTROL_PLANE)]
+    pub(crate) control_plane: Vec<String>,
 
     /// How results are printed
     #[arg(
@@ -73,9 +73,16 @@ pub(crate) struct Globals {
 }
 
 impl Globals {
-    /// Connects to the control plane.
+    /// Connects to the first control plane that answers.
     pub(crate) async fn plane(&self) -> Result<ControlPlane, Failure> {
-        ControlPlane::connect(&self.control_plane).await
+        let mut failure = Failure::usage("no control plane is named");
+        for address in &self.control_plane {
+            match ControlPlane::connect(address).await {
+                Ok(plane) => return Ok(plane),
+                Err(reason) => failure = reason,
+            }
+        }
+        Err(failure)
     }
 
     /// Where results go.

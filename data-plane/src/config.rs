@@ -4,6 +4,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use countersign_shared::id::LogId;
 use http::Uri;
 
 use crate::network::Network;
@@ -38,8 +39,12 @@ impl Default for ClientTimes {
 /// All settings of a node. Start from the default and name what differs.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where the control plane listens, such as `http://127.0.0.1:7400`.
-    pub control_plane: String,
+    /// Where control planes of the same log listen, such as `http://127.0.0.1:7400`: at least one. They
+    /// are tried in turn; the one that worked last is tried first.
+    pub control_planes: Vec<String>,
+    /// The id of a log that may take the place of the one that the node signs with, once. Any other
+    /// log than that one is refused.
+    pub accept_log: Option<String>,
     /// The name under which the node presents itself: 1–128 visible ASCII characters.
     pub node: String,
     /// Names or ids of the environments to serve; the first one is the default of a request
@@ -88,7 +93,8 @@ pub struct ProxyTls {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            control_plane: "http://127.0.0.1:7400".to_owned(),
+            control_planes: vec!["http://127.0.0.1:7400".to_owned()],
+            accept_log: None,
             node: "node".to_owned(),
             environments: vec!["RELEASE".to_owned()],
             proxy_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
@@ -115,6 +121,10 @@ impl Default for Config {
 pub enum InvalidConfig {
     #[error("control plane `{given}`: an address such as http://127.0.0.1:7400 is needed")]
     ControlPlane { given: String },
+    #[error("no control plane: name at least one, such as http://127.0.0.1:7400")]
+    NoControlPlane,
+    #[error("log `{given}` to accept: a log's id is needed, which is 32 hex digits")]
+    AcceptLog { given: String },
     #[error("OTLP endpoint `{given}`: an address such as http://127.0.0.1:4317 is needed")]
     OtlpEndpoint { given: String },
     #[error("node name `{given}`: 1–128 visible ASCII characters are needed")]
@@ -138,8 +148,8 @@ const NODE_CHARACTERS_MAX: usize = 128;
 const BUFFERED_BYTES_MAX: usize = u32::MAX as usize;
 
 impl Config {
-    /// Checks every setting; returns the parsed address of the control plane.
-    pub(crate) fn check(&self) -> Result<Uri, InvalidConfig> {
+    /// Checks every setting; returns the parsed addresses of the control planes.
+    pub(crate) fn check(&self) -> Result<Vec<Uri>, InvalidConfig> {
         let visible = |b: u8| b.is_ascii_graphic();
         if !(1..=NODE_CHARACTERS_MAX).contains(&self.node.len()) || !self.node.bytes().all(visible)
         {
@@ -166,8 +176,16 @@ impl Config {
             plain_http(endpoint)
                 .ok_or_else(|| InvalidConfig::OtlpEndpoint { given: endpoint.clone() })?;
         }
-        plain_http(&self.control_plane)
-            .ok_or_else(|| InvalidConfig::ControlPlane { given: self.control_plane.clone() })
+        if let Some(log_id) = self.accept_log.as_ref().filter(|id| id.parse::<LogId>().is_err()) {
+            return Err(InvalidConfig::AcceptLog { given: log_id.clone() });
+        }
+        if self.control_planes.is_empty() {
+            return Err(InvalidConfig::NoControlPlane);
+        }
+        let parsed = |text: &String| {
+            plain_http(text).ok_or_else(|| InvalidConfig::ControlPlane { given: text.clone() })
+        };
+        self.control_planes.iter().map(parsed).collect()
     }
 }
 
@@ -192,7 +210,10 @@ mod tests {
             change(&mut config);
             config.check().map(drop).map_err(|e| e.to_string()).unwrap_err()
         };
-        assert!(refused(|c| c.control_plane = "localhost:7400".into()).contains("localhost:7400"));
+        let given = "localhost:7400";
+        assert!(refused(|c| c.control_planes.push("localhost:7400".into())).contains(given));
+        assert!(refused(|c| c.control_planes.clear()).contains("no control plane"));
+        assert!(refused(|c| c.accept_log = Some("log-a".into())).contains("log `log-a`"));
         assert!(refused(|c| c.node = "a b".into()).contains("node name `a b`"));
         assert!(refused(|c| c.environments.clear()).contains("no environment"));
         assert!(refused(|c| c.otlp_endpoint = Some("4317".into())).contains("`4317`"));

@@ -46,6 +46,11 @@ pub struct Follower {
 }
 
 impl Follower {
+    /// One that takes the first snapshot of this log in the place of whatever it holds.
+    pub fn accepting(log_id: Option<String>) -> Self {
+        Self { replica: Replica::accepting(log_id), ..Self::default() }
+    }
+
     /// The first message of a stream.
     pub fn hello(&self, identity: &Identity) -> Hello {
         let position = self.replica.hello();

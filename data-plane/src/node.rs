@@ -76,7 +76,7 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
 
 /// Starts a node; it listens when this returns, and is ready after its first snapshot.
 pub async fn start(config: Config) -> Result<Node, RunError> {
-    let control_plane = config.check()?;
+    let control_planes = config.check()?;
     let listeners = proxy_listeners(config.proxy_listen, config.workers)?;
     let proxy_address = address_of(listeners.first(), config.proxy_listen);
     let traces = match &config.otlp_endpoint {
@@ -138,13 +138,13 @@ pub async fn start(config: Config) -> Result<Node, RunError> {
         environments: config.environments,
     };
     let (applied_sender, applied) = watch::channel(0);
-    let sync = Sync::new(identity, shared, telemetry, applied_sender);
+    let sync = Sync::new(identity, config.accept_log, shared, telemetry, applied_sender);
     let (stop_sync, stopped) = oneshot::channel();
     let sync = Thread::spawn("sync".to_owned(), move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             tokio::select! {
-                () = sync.run(control_plane) => {}
+                () = sync.run(control_planes) => {}
                 _ = stopped => {}
             }
         });

@@ -45,10 +45,18 @@ async fn ready(State(status): State<Status>) -> Response {
         return (StatusCode::SERVICE_UNAVAILABLE, "draining: this node is being shut down\n")
             .into_response();
     }
-    if status.shared.table.load().is_none() {
-        return (StatusCode::SERVICE_UNAVAILABLE, NO_CONFIGURATION).into_response();
+    let trouble = status.telemetry.sync.trouble().map(|what| format!("{what}\n"));
+    let trouble = trouble.unwrap_or_default();
+    match &*status.shared.table.load() {
+        None => {
+            let told = format!("{NO_CONFIGURATION}{trouble}");
+            (StatusCode::SERVICE_UNAVAILABLE, told).into_response()
+        }
+        Some(table) if !trouble.is_empty() => {
+            format!("ready\n{trouble}signing with revision {}\n", table.revision).into_response()
+        }
+        Some(_) => "ready\n".into_response(),
     }
-    "ready\n".into_response()
 }
 
 async fn metrics(State(status): State<Status>) -> Response {

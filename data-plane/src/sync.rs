@@ -2,8 +2,8 @@
 //! swapped, and only then acknowledges. When the stream breaks, falls silent or brings something
 //! that cannot be used, the last good table stays and another stream is tried.
 
-mod backoff;
 mod stream;
+mod tries;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -18,9 +18,11 @@ use tracing::{info, warn};
 use crate::clock;
 use crate::follower::{Follower, Identity};
 use crate::proxy::Shared;
+use crate::replica::Unwelcome;
 use crate::table::RoutingTable;
 use crate::telemetry::Telemetry;
-use backoff::Backoff;
+use stream::Ended;
+use tries::Tries;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// A delta may be the work of one large command; a chunk of a snapshot has at most 1 MiB.
@@ -40,15 +42,17 @@ pub(crate) struct Sync {
 }
 
 impl Sync {
+    /// `accept_log`: the log that may take the place of whatever is held.
     pub(crate) fn new(
         identity: Identity,
+        accept_log: Option<String>,
         shared: Arc<Shared>,
         telemetry: Arc<Telemetry>,
         applied: watch::Sender<u64>,
     ) -> Self {
         Self {
             identity,
-            follower: Follower::default(),
+            follower: Follower::accepting(accept_log),
             shared,
             telemetry,
             applied,
@@ -56,36 +60,45 @@ impl Sync {
         }
     }
 
-    /// Keeps a stream open for ever; cancelled by being dropped.
-    pub(crate) async fn run(mut self, control_plane: Uri) {
-        let endpoint = Endpoint::from(control_plane.clone())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .tcp_nodelay(true);
-        let mut backoff = Backoff::default();
-        loop {
-            let ended = self.stream(&endpoint, &mut backoff).await;
-            self.telemetry.sync.connected.store(0, Relaxed);
-            self.telemetry.sync.reconnects.fetch_add(1, Relaxed);
-            let pause = clock::jitter(backoff.next_max());
+    /// Keeps a stream to one of the control planes open for ever; cancelled by being dropped.
+    pub(crate) async fn run(mut self, control_planes: Vec<Uri>) {
+        let mut tries = Tries::of(control_planes);
+        while let Some(control_plane) = tries.current() {
+            let mut worked = false;
+            let ended = self.stream(&control_plane, || {
+                worked = true;
+                tries.worked();
+            });
+            let ended = ended.await;
+            let meters = &self.telemetry.sync;
+            meters.connected.store(0, Relaxed);
+            meters.reconnects.fetch_add(1, Relaxed);
+            let is_foreign = matches!(ended, Ended::Unwelcome(Unwelcome::ForeignLog { .. }));
+            meters.foreign_log.store(u64::from(is_foreign), Relaxed);
+            meters.say(Some(format!("no stream: {control_plane}: {ended}")));
+            let pause = clock::jitter(tries.ended(worked));
             let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
             warn!(%control_plane, reason = %ended, pause_ms, "the stream ended; the last good table stays");
             tokio::time::sleep(pause).await;
         }
     }
 
-    async fn stream(&mut self, endpoint: &Endpoint, backoff: &mut Backoff) -> stream::Ended {
+    async fn stream(&mut self, control_plane: &Uri, worked: impl FnMut()) -> Ended {
+        let endpoint = Endpoint::from(control_plane.clone())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .tcp_nodelay(true);
         let channel = match endpoint.connect().await {
             Ok(channel) => channel,
-            Err(error) => return stream::Ended::Unreachable(error),
+            Err(error) => return Ended::Unreachable(error),
         };
         let client =
             SyncClient::<Channel>::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX);
-        stream::follow(self, client, backoff).await
+        stream::follow(self, client, worked).await
     }
 
-    /// Brings what the node holds into force.
-    fn swap(&mut self) {
-        let Some(table) = self.follower.table().map(Arc::new) else { return };
+    /// Brings what the node holds into force, if that is another table than the one that is.
+    fn swap(&mut self) -> bool {
+        let Some(table) = self.follower.table().map(Arc::new) else { return false };
         let revision = table.revision;
         let is_first = self.shared.table.load().is_none();
         if let Some(former) = self.shared.table.swap(Some(table)) {
@@ -97,5 +110,6 @@ impl Sync {
             info!(revision, "ready: the first snapshot is in force");
         }
         self.applied.send_replace(revision);
+        true
     }
 }

@@ -12,8 +12,11 @@ pub(crate) use scrape::scrape;
 pub(crate) use worker::PoolCount;
 pub use worker::WorkerMeters;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use histogram::Histogram;
 
 /// How a request was treated.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -57,6 +60,27 @@ pub(crate) struct SyncMeters {
     pub(crate) deltas: AtomicU64,
     pub(crate) nacks: AtomicU64,
     pub(crate) digest_mismatches: AtomicU64,
+    /// 1 while the control plane that was tried last is refused for its log.
+    pub(crate) foreign_log: AtomicU64,
+    in_force: Histogram,
+    /// What an operator should know of the stream, in a sentence.
+    trouble: Mutex<Option<String>>,
+}
+
+impl SyncMeters {
+    /// What came in was signed with after so long.
+    pub(crate) fn came_into_force(&self, after: Duration) {
+        self.in_force.observe(after);
+    }
+
+    /// Keeps a sentence for those who ask at `/ready`; none: all is well.
+    pub(crate) fn say(&self, trouble: Option<String>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
+
+    pub(crate) fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 impl Telemetry {

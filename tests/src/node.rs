@@ -15,7 +15,7 @@ pub async fn node(control_plane: &str, name: &str) -> Node {
 pub async fn node_with(control_plane: &str, name: &str, change: impl FnOnce(&mut Config)) -> Node {
     let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let mut config = Config {
-        control_plane: control_plane.to_owned(),
+        control_planes: vec![control_plane.to_owned()],
         node: name.to_owned(),
         proxy_listen: anywhere,
         status_listen: Some(anywhere),

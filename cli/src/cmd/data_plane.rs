@@ -28,6 +28,7 @@ const HOST_CHARACTERS_MAX: usize = 100;
 #[command(after_help = "\
 Examples:
   countersign data-plane --control-plane http://10.0.0.1:7400
+  countersign data-plane --control-plane http://10.0.0.1:7400,http://10.0.0.2:7400
   countersign data-plane --control-plane http://10.0.0.1:7400 --environment RELEASE \\
       --environment STAGING --proxy-listen 0.0.0.0:8080 --workers 4
   countersign data-plane --proxy-tls-listen 0.0.0.0:8443 --proxy-tls-cert tls.crt \\
@@ -154,6 +155,11 @@ pub(crate) struct DataPlaneArgs {
     #[command(flatten)]
     upstream: UpstreamArgs,
 
+    /// The id of another log that may take the place of the one that this node signs with, once: after
+    /// a restore under a new log, or when the node goes to another control plane. Others are refused
+    #[arg(long, value_name = "LOG_ID", env = "COUNTERSIGN_ACCEPT_LOG", hide_env_values = true)]
+    accept_log: Option<String>,
+
     #[command(flatten)]
     log: LogArgs,
 }
@@ -169,7 +175,8 @@ pub(super) async fn run(args: DataPlaneArgs, globals: &Globals) -> Result<(), Fa
         _ => None,
     };
     let config = Config {
-        control_plane: globals.control_plane.clone(),
+        control_planes: globals.control_plane.clone(),
+        accept_log: args.accept_log,
         node: args.node.unwrap_or_else(|| node_name(args.proxy_listen)),
         environments: args.environment,
         proxy_listen: args.proxy_listen,

@@ -124,7 +124,7 @@ impl Running {
             Some(with_demo(&address, &data_dir, args.backend_listen).await?)
         };
         let config = data_plane::Config {
-            control_plane: address,
+            control_planes: vec![address],
             node: "dev".to_owned(),
             proxy_listen: args.proxy_listen,
             status_listen: Some(args.node_status_listen),

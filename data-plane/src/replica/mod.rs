@@ -53,6 +53,11 @@ pub enum Unwelcome {
     OtherEnvironments,
     #[error("the control plane went on with deltas of log {theirs}, this node holds log {ours}")]
     OtherLog { ours: String, theirs: String },
+    #[error(
+        "the control plane has log {theirs}, this node signs with log {ours}: if that is meant, start \
+         the node with --accept-log {theirs}"
+    )]
+    ForeignLog { ours: String, theirs: String },
 }
 
 /// The newest version of the protocol that is spoken here, which a Hello says.
@@ -71,6 +76,8 @@ pub struct Replica {
     complete: bool,
     changed: Changed,
     stream: Stream,
+    /// The log whose next snapshot takes the place of whatever is held, once.
+    accepted_log: Option<String>,
 }
 
 /// What the Welcome said.
@@ -97,14 +104,22 @@ impl Default for Replica {
             complete: false,
             changed: Changed::Some(Vec::new()),
             stream: Stream::default(),
+            accepted_log: None,
         }
     }
 }
 
 impl Replica {
+    /// One that takes the first snapshot of this log in the place of whatever it holds, be that of
+    /// another log or of a later revision. All other logs than its own are refused.
+    pub fn accepting(log_id: Option<String>) -> Self {
+        Self { accepted_log: log_id, ..Self::default() }
+    }
+
     /// What to say in a Hello: nothing where only a snapshot would help.
     pub fn hello(&self) -> Position {
-        if self.needs_snapshot { Position::default() } else { self.position.clone() }
+        let wants_snapshot = self.needs_snapshot || self.accepted_log.is_some();
+        if wants_snapshot { Position::default() } else { self.position.clone() }
     }
 
     /// Where the copy stands, also after a refusal.
@@ -131,7 +146,7 @@ impl Replica {
     }
 
     /// Begins a stream; what was staged on an earlier one is dropped. Says whether this is
-    /// another log than the copy is of.
+    /// another log than the copy is of, which was accepted.
     pub fn welcome(&mut self, welcome: &v1::Welcome) -> Result<bool, Unwelcome> {
         if !(PROTOCOL_VERSION_MIN..=PROTOCOL_VERSION).contains(&welcome.protocol_version) {
             return Err(Unwelcome::ProtocolVersion(welcome.protocol_version));
@@ -143,6 +158,10 @@ impl Replica {
             .collect::<Result<Vec<_>, countersign_shared::id::InvalidId>>()
             .map_err(|_| Unwelcome::EnvironmentId)?;
         let other_log = self.complete && welcome.log_id != self.position.log_id;
+        if other_log && self.accepted_log.as_ref() != Some(&welcome.log_id) {
+            let (ours, theirs) = (self.position.log_id.clone(), welcome.log_id.clone());
+            return Err(Unwelcome::ForeignLog { ours, theirs });
+        }
         if welcome.resumed {
             if other_log || !self.complete {
                 let (ours, theirs) = (self.position.log_id.clone(), welcome.log_id.clone());
@@ -178,11 +197,8 @@ impl Replica {
     pub fn snapshot_end(&mut self, end: &v1::SnapshotEnd) -> Outcome {
         let staged = self.staged.take().unwrap_or_else(|| Staged::empty(&self.stream));
         let unusable = staged.unusable.or_else(|| {
-            if self.complete && self.stream.log_id == self.position.log_id {
-                self.going_back(end.revision)
-            } else {
-                None
-            }
+            let is_accepted = self.accepted_log.as_ref() == Some(&self.stream.log_id);
+            if self.complete && !is_accepted { self.going_back(end.revision) } else { None }
         });
         let dangling = || staged.environments.iter().find_map(EnvironmentReplica::dangling);
         if let Some(unusable) = unusable.or_else(dangling) {
@@ -192,6 +208,7 @@ impl Replica {
         self.changed = Changed::All;
         self.complete = true;
         self.needs_snapshot = false;
+        self.accepted_log.take_if(|accepted| *accepted == self.stream.log_id);
         self.advance(end.revision, &end.hash);
         self.acknowledge(&end.digest)
     }

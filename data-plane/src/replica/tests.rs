@@ -228,7 +228,32 @@ fn a_welcome_that_does_not_fit_is_not_gone_along_with() {
     other.environments.reverse();
     assert_eq!(replica.welcome(&other), Err(Unwelcome::OtherEnvironments));
     assert_eq!(replica.welcome(&welcome("log-a", true)), Ok(false));
+    let (ours, theirs) = ("log-a".to_owned(), "log-b".to_owned());
+    let foreign = Err(Unwelcome::ForeignLog { ours, theirs });
+    assert_eq!(replica.welcome(&welcome("log-b", false)), foreign);
+    assert_eq!(replica.welcome(&welcome("log-b", true)), foreign);
+}
+
+#[test]
+fn another_log_takes_its_place_where_it_is_accepted_and_only_once() {
+    let mut replica = given();
+    replica.accepted_log = Some("log-b".into());
+    assert_eq!(replica.hello(), Position::default(), "it wants a whole snapshot");
     assert_eq!(replica.welcome(&welcome("log-b", false)), Ok(true));
+    acked(&replica.snapshot_end(&end(3)));
+    assert_eq!(replica.hello().log_id, "log-b");
+    assert_eq!(replica.welcome(&welcome("log-b", false)), Ok(false));
+    assert!(refused(replica.snapshot_end(&end(2))).reason.contains("lies before 3"));
+    assert!(replica.welcome(&welcome("log-a", false)).is_err());
+}
+
+#[test]
+fn a_log_that_was_restored_under_its_own_id_goes_back_where_it_is_accepted() {
+    let mut replica = given();
+    replica.accepted_log = Some("log-a".into());
+    assert_eq!(replica.welcome(&welcome("log-a", false)), Ok(false));
+    acked(&replica.snapshot_end(&end(4)));
+    assert_eq!(replica.position().revision, 4);
 }
 
 #[test]

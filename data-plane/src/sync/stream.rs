@@ -18,7 +18,6 @@ use tonic::transport::Channel;
 use tracing::{info, warn};
 
 use super::Sync;
-use super::backoff::Backoff;
 use crate::clock;
 use crate::follower::{Applied, Unexpected, answer};
 use crate::replica::{Outcome, Unwelcome};
@@ -54,11 +53,11 @@ pub(super) enum Ended {
     Refused(String),
 }
 
-/// Follows one stream until it ends.
+/// Follows one stream until it ends; says by `worked` whenever something came into force.
 pub(super) async fn follow(
     sync: &mut Sync,
     mut client: SyncClient<Channel>,
-    backoff: &mut Backoff,
+    mut worked: impl FnMut(),
 ) -> Ended {
     let (answers, outgoing) = mpsc::channel(ANSWERS_MAX);
     // The first message is in the channel before anything is sent.
@@ -107,7 +106,7 @@ pub(super) async fn follow(
                     .await;
                     return Ended::Refused(unusable.reason);
                 }
-                backoff.reset();
+                worked();
             }
         }
     }
@@ -117,10 +116,12 @@ impl Sync {
     fn welcome(&mut self, welcome: &Welcome) -> Result<(), Unwelcome> {
         let former = self.follower.replica().position().log_id.clone();
         if self.follower.welcome(welcome)? {
-            warn!(%former, log_id = %welcome.log_id, "the control plane has another log now; its snapshot will replace the table");
+            warn!(%former, log_id = %welcome.log_id, "this other log is accepted; its snapshot will replace the table");
         }
         info!(log_id = %welcome.log_id, resumed = welcome.resumed, "connected to the control plane");
         self.telemetry.sync.connected.store(1, Relaxed);
+        self.telemetry.sync.foreign_log.store(0, Relaxed);
+        self.telemetry.sync.say(None);
         self.heard();
         Ok(())
     }
@@ -133,6 +134,7 @@ impl Sync {
         stream: &mut Streaming<SubscribeResponse>,
     ) -> Result<Option<Outcome>, Ended> {
         self.heard();
+        let received_at = clock::now();
         let waiting = std::iter::from_fn(|| Some(content(stream.message().now_or_never()?)))
             .filter_map(Result::transpose);
         let meters = &self.telemetry.sync;
@@ -152,7 +154,11 @@ impl Sync {
             meters.nacks.fetch_add(1, Relaxed);
             warn!(revision, kind = unusable.kind, reason = %unusable.reason, "a message could not be used; the last good table stays");
         }
-        self.swap();
+        if self.swap() {
+            self.telemetry
+                .sync
+                .came_into_force(clock::now().saturating_duration_since(received_at));
+        }
         result.map(|()| outcome)
     }
 

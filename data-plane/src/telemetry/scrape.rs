@@ -152,7 +152,17 @@ impl Telemetry {
                 "Since the control plane was heard last; -1 before the first time",
                 silence,
             ),
+            (
+                "foreign_log",
+                "Whether the control plane that was tried last has another log and is refused",
+                signed(&sync.foreign_log),
+            ),
         ];
+        let help = "From receiving a change until requests are signed with it";
+        let unit = Some(&Unit::Seconds);
+        let mut in_force =
+            encoder.encode_descriptor("in_force", help, unit, MetricType::Histogram)?;
+        Added::of(&sync.in_force).encode(&mut in_force)?;
         for (name, help, value) in gauges {
             let gauge = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
             ConstGauge::new(value).encode(gauge)?;
@@ -196,6 +206,13 @@ struct Added {
 }
 
 impl Added {
+    /// One histogram alone.
+    fn of(one: &Histogram) -> Self {
+        let counts = one.buckets.iter().map(|count| count.load(Relaxed));
+        let bounds = BOUNDS_US.into_iter().map(seconds).chain([f64::MAX]);
+        Self { buckets: bounds.zip(counts).collect(), sum: seconds(one.sum_us.load(Relaxed)) }
+    }
+
     fn encode(&self, encoder: &mut MetricEncoder<'_>) -> fmt::Result {
         let count = self.buckets.iter().map(|(_, count)| count).sum();
         encoder.encode_histogram::<NoLabelSet>(self.sum, count, &self.buckets, None)

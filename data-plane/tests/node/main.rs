@@ -18,6 +18,7 @@ mod http2;
 mod http2_backends;
 mod http2_frames;
 mod listing;
+mod logs;
 mod proxying;
 mod resilience;
 mod routing;

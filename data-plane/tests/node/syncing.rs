@@ -291,24 +291,6 @@ async fn a_kind_of_resource_that_is_not_known_yet_is_refused_and_changes_nothing
 }
 
 #[tokio::test]
-async fn another_log_replaces_the_table_by_a_snapshot_only() {
-    let backend = Backend::start().await;
-    let resources = demo(&backend);
-    let (node, mut control_plane, stream) = node_with(&resources).await;
-    drop(stream);
-    let stream = control_plane.stream().await;
-    stream.welcome("log-b", true).await;
-    // Deltas of another log are not followed.
-    let mut stream = control_plane.stream().await;
-    assert_eq!(stream.hello.log_id, "log-a");
-    stream.welcome("log-b", false).await;
-    assert_eq!(get(node.proxy_address(), "/").await.status, 200);
-    stream.snapshot(1, &Resources::of([group(1, &[])])).await;
-    stream.ack(1).await;
-    assert_eq!(get(node.proxy_address(), "/").await.code(), "API_NOT_FOUND");
-}
-
-#[tokio::test]
 async fn within_one_log_the_revision_never_goes_back() {
     let backend = Backend::start().await;
     let resources = demo(&backend);

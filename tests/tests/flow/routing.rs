@@ -147,7 +147,7 @@ async fn a_node_without_configuration_says_so() {
     let nobody = countersign_tests::free_address();
     let anywhere = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
     let config = countersign_data_plane::Config {
-        control_plane: format!("http://{nobody}"),
+        control_planes: vec![format!("http://{nobody}")],
         proxy_listen: anywhere,
         status_listen: Some(anywhere),
         workers: 1,

@@ -34,7 +34,7 @@ pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
 
 pub(crate) fn config(control_plane: &ControlPlane) -> Config {
     Config {
-        control_plane: control_plane.uri(),
+        control_planes: vec![control_plane.uri()],
         node: "node-1".into(),
         proxy_listen: local(),
         status_listen: Some(local()),
@@ -42,6 +42,11 @@ pub(crate) fn config(control_plane: &ControlPlane) -> Config {
         drain_delay: Duration::ZERO,
         ..Config::default()
     }
+}
+
+/// An address at which nobody listens.
+pub(crate) fn nobody() -> SocketAddr {
+    std::net::TcpListener::bind(local()).unwrap().local_addr().unwrap()
 }
 
 pub(crate) fn local() -> SocketAddr {
