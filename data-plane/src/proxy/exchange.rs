@@ -3,13 +3,13 @@
 //! and never reads an answer's body.
 
 use countersign_shared::signing::{Payload, QueryMode, Target};
-use http::header::HOST;
 use http::request::Parts;
 use http_body::Body;
 
 use super::account::Account;
 use super::backend::{self, Answer, Failed};
 use super::body::{BODY_BROKE_OFF, OutboundBody};
+use super::ours::Ours;
 use super::refusal::Refusal;
 use super::worker::Worker;
 use crate::clock;
@@ -33,6 +33,7 @@ pub(super) async fn exchange(
     terms: Terms<'_>,
     place: &Place,
     head: &mut Parts,
+    ours: &mut Ours,
     body: OutboundBody,
 ) -> Result<Answer, Refusal> {
     if terms.upgrade && !body.is_end_stream() {
@@ -46,7 +47,7 @@ pub(super) async fn exchange(
     };
     let until = route.destination.total_timeout.map(|total| clock::now() + total);
     worker.pool.retry_budget.deposit();
-    let mut answer = tries(worker, terms, place, head, body).await?;
+    let mut answer = tries(worker, terms, place, head, ours, body).await?;
     if until.is_some() || permit.is_some() {
         answer.bound(until, permit);
     }
@@ -58,14 +59,15 @@ async fn tries(
     terms: Terms<'_>,
     mut place: &Place,
     head: &mut Parts,
+    ours: &mut Ours,
     mut body: OutboundBody,
 ) -> Result<Answer, Refusal> {
     let (pool, route) = (&worker.pool, terms.route);
     let mut tries_left = route.retries();
-    let for_backend =
-        backend::Terms { upgrade: terms.upgrade, patience: route.destination.timeout };
     loop {
         terms.account.tries(place);
+        let patience = route.destination.timeout;
+        let for_backend = backend::Terms { ours, upgrade: terms.upgrade, patience };
         let exchanged = backend::exchange(pool, place, head, body, for_backend, clock::now);
         let (again, refusal) = match exchanged.await {
             Ok(answer) => return Ok(answer),
@@ -81,7 +83,7 @@ async fn tries(
         };
         (tries_left, body) = (left, again);
         place = pool.choose(route, worker.next_turn(), clock::now);
-        readdress(worker, place, terms, head)?;
+        readdress(worker, place, terms, head, ours)?;
     }
 }
 
@@ -90,12 +92,14 @@ fn readdress(
     worker: &Worker,
     place: &Place,
     terms: Terms<'_>,
-    head: &mut Parts,
+    head: &Parts,
+    ours: &mut Ours,
 ) -> Result<(), Refusal> {
-    head.headers.insert(HOST, place.host.clone());
+    ours.host = place.host.clone();
     let Some(signer) = terms.signer else { return Ok(()) };
     let target = Target::join(head.uri.path(), "", head.uri.query(), QueryMode::Raw);
     let target = target.map_err(|_| Refusal::SigningFailed)?;
-    let headers = &mut head.headers;
-    worker.seal.sign(signer, &head.method, &target, terms.payload, clock::now(), headers)
+    let (method, payload) = (&head.method, terms.payload);
+    ours.sign(worker.seal.sign(signer, method, &target, payload, clock::now(), &ours.host)?);
+    Ok(())
 }

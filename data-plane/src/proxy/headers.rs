@@ -1,15 +1,14 @@
-//! Headers on their way: first everything that may not go on is removed, then the gateway's own
-//! are set, once, so that a client can never name ours away or put its own in their place.
+//! A client's headers on their way: everything that may not go on is removed. The gateway's own are
+//! no part of them (`ours`).
 
 use http::header::HOST;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::edge::Doomed;
+use super::ours::Forwarded;
 use super::peer::Peer;
 
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-pub(super) const X_SDK_DATE: HeaderName = HeaderName::from_static("x-sdk-date");
-pub(super) const X_SDK_CONTENT_SHA256: HeaderName = HeaderName::from_static("x-sdk-content-sha256");
 pub(super) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
@@ -32,23 +31,15 @@ pub(super) fn strip_request(headers: &mut HeaderMap, doomed: &Doomed, bound: boo
     }
 }
 
-/// Says who asked and what for. The signature comes later: it needs the body.
-pub(super) fn set_forwarded(
-    headers: &mut HeaderMap,
-    peer: &Peer,
-    request_id: &HeaderValue,
-    host: HeaderValue,
-) {
-    let asked = headers.insert(HOST, host);
-    headers.insert(X_REQUEST_ID, request_id.clone());
+/// Who asked and what for: as the node sees it, or, where a proxy is trusted that has a say, among
+/// the headers. The Host that was asked for goes.
+pub(super) fn forward(headers: &mut HeaderMap, peer: &Peer) -> Option<Forwarded> {
+    let asked = headers.remove(HOST);
     if peer.is_trusted() {
-        return go_on_forwarding(headers, peer, asked);
+        go_on_forwarding(headers, peer, asked);
+        return None;
     }
-    if let Some(asked) = asked {
-        headers.insert(X_FORWARDED_HOST, asked);
-    }
-    headers.insert(X_FORWARDED_FOR, peer.text().clone());
-    headers.insert(X_FORWARDED_PROTO, peer.scheme().clone());
+    Some(Forwarded::by(peer, asked))
 }
 
 /// What a trusted proxy has said stays, and says once what it said; what it has not said is what we
@@ -97,8 +88,7 @@ mod tests {
         for (name, value) in [&[("host", "asked.example")], said].concat() {
             headers.append(name, HeaderValue::from_static(value));
         }
-        let (id, host) = (HeaderValue::from_static("1"), HeaderValue::from_static("backend"));
-        set_forwarded(&mut headers, &peer, &id, host);
+        assert!(forward(&mut headers, &peer).is_none());
         let names = [X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, X_FORWARDED_PORT];
         let said = |name| headers.get_all(name).iter().map(|value| value.to_str().unwrap());
         names.iter().map(|name| said(name).collect::<Vec<_>>().join("|")).collect()

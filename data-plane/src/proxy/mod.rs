@@ -18,6 +18,7 @@ mod grpc;
 mod headers;
 mod http1;
 mod http2;
+mod ours;
 mod peer;
 mod phase;
 mod refusal;
@@ -42,7 +43,7 @@ use countersign_shared::api;
 use countersign_shared::signing::{Payload, Target, clean_path};
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, Method, Response, Uri};
+use http::{HeaderValue, Method, Response, Uri};
 
 use crate::clock;
 use crate::table::{Asked, Route, Signer, Signing};
@@ -53,6 +54,7 @@ use body::{InboundBody, OutboundBody};
 use client::Client;
 use edge::Doomed;
 use exchange::Terms;
+use ours::Ours;
 use peer::Peer;
 pub use phase::Phase;
 use refusal::Refusal;
@@ -67,7 +69,7 @@ use worker::{TableInForce, Worker};
 async fn handle(client: &Rc<Client>, head: &mut Parts, body: InboundBody) -> Response<AnswerBody> {
     client.alarm.silence();
     let worker = &client.worker;
-    let request_id = worker.request_ids.of(&head.headers);
+    let request_id = worker.request_ids.take(&mut head.headers);
     let account = Account::open(client, head, &body);
     let mut code = "";
     let answer = forward(client, &account, &request_id, head, body).await;
@@ -84,7 +86,7 @@ async fn handle(client: &Rc<Client>, head: &mut Parts, body: InboundBody) -> Res
 /// The answer to what could not be read as a request.
 fn refuse(client: &Client, refusal: Refusal) -> Response<AnswerBody> {
     let worker = &client.worker;
-    let request_id = worker.request_ids.of(&HeaderMap::new());
+    let request_id = worker.request_ids.next();
     refused(worker, &refusal, &request_id);
     let mut response = refusal.into_response(&request_id);
     worker.meters.answered(RouteClass::None, response.status(), Duration::ZERO);
@@ -116,8 +118,8 @@ async fn forward(
     let class = plan.class();
     account.routed(class, plan.route);
     let place = worker.pool.choose(plan.route, worker.next_turn(), clock::now);
-    let host = place.host.clone();
-    headers::set_forwarded(&mut head.headers, &client.peer, request_id, host);
+    let forwarded = headers::forward(&mut head.headers, &client.peer);
+    let mut ours = Ours::new(place.host.clone(), request_id.clone(), forwarded);
     account.trace_on(&mut head.headers);
     let (payload, body) = match plan.signer {
         Some(Signer::Hmac(_)) if body::is_to_be_read(&body, plan.route.body_policy()) => {
@@ -127,15 +129,15 @@ async fn forward(
     };
     let began = clock::now();
     if let Some(signer) = plan.signer {
-        let headers = &mut head.headers;
-        worker.seal.sign(signer, &head.method, &plan.target, payload, began, headers)?;
+        let (seal, method) = (&worker.seal, &head.method);
+        ours.sign(seal.sign(signer, method, &plan.target, payload, began, &ours.host)?);
         worker.meters.signed(class);
     }
     set_target(head, plan.target)?;
     client.alarm.set(worker.farewell.by(began + plan.route.destination.timeout));
     let terms =
         Terms { route: plan.route, signer: plan.signer, payload, account, upgrade: plan.upgrade };
-    let exchange = pin!(exchange::exchange(worker, terms, place, head, body));
+    let exchange = pin!(exchange::exchange(worker, terms, place, head, &mut ours, body));
     let answer = in_time(client, exchange).await?;
     client.alarm.silence();
     let ended = clock::now();

@@ -22,16 +22,17 @@ impl RequestIds {
         Self { worker, next: Cell::new(0) }
     }
 
-    /// The id of a request with these headers.
-    pub(super) fn of(&self, headers: &HeaderMap) -> HeaderValue {
-        let is_usable = |id: &&HeaderValue| {
+    /// Takes the id of a request with these headers out of them.
+    pub(super) fn take(&self, headers: &mut HeaderMap) -> HeaderValue {
+        let is_usable = |id: &HeaderValue| {
             let bytes = id.as_bytes();
             (1..=CHARACTERS_MAX).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic)
         };
-        headers.get(X_REQUEST_ID).filter(is_usable).cloned().unwrap_or_else(|| self.next())
+        headers.remove(X_REQUEST_ID).filter(is_usable).unwrap_or_else(|| self.next())
     }
 
-    fn next(&self) -> HeaderValue {
+    /// One that nobody has had.
+    pub(super) fn next(&self) -> HeaderValue {
         let count = self.next.get();
         self.next.set(count.wrapping_add(1));
         let mut id = [0; 16];

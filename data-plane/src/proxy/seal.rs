@@ -7,10 +7,9 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use countersign_shared::signing::{
     HmacSigner, Payload, SdkDate, SignRequest, Target, UNSIGNED_PAYLOAD,
 };
-use http::header::{AUTHORIZATION, HOST};
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderValue, Method};
 
-use super::headers::{X_SDK_CONTENT_SHA256, X_SDK_DATE};
+use super::ours::Signature;
 use super::refusal::Refusal;
 use crate::clock;
 use crate::table::Signer;
@@ -56,7 +55,7 @@ impl Seal {
         written
     }
 
-    /// Sets `Authorization` and what belongs to it. The Host must stand in the headers already.
+    /// Signs, for the Host that the backend will see.
     pub(super) fn sign(
         &self,
         signer: &Signer,
@@ -64,14 +63,13 @@ impl Seal {
         target: &Target,
         payload: Payload,
         now: Instant,
-        headers: &mut HeaderMap,
-    ) -> Result<(), Refusal> {
+        host: &HeaderValue,
+    ) -> Result<Signature, Refusal> {
         match signer {
             Signer::Basic(value) => {
-                headers.insert(AUTHORIZATION, value.clone());
-                Ok(())
+                Ok(Signature { authorization: value.clone(), date: None, content: None })
             }
-            Signer::Hmac(signer) => self.sign_hmac(signer, method, target, payload, now, headers),
+            Signer::Hmac(signer) => self.sign_hmac(signer, method, target, payload, now, host),
         }
     }
 
@@ -82,11 +80,10 @@ impl Seal {
         target: &Target,
         payload: Payload,
         now: Instant,
-        headers: &mut HeaderMap,
-    ) -> Result<(), Refusal> {
+        host: &HeaderValue,
+    ) -> Result<Signature, Refusal> {
         let written = self.written(now);
-        let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-        let host = host.ok_or(Refusal::SigningFailed)?;
+        let host = host.to_str().map_err(|_| Refusal::SigningFailed)?;
         let request =
             SignRequest { method: method.as_str(), target, host, date: &written.date, payload };
         let mut buffer = self.buffer.take();
@@ -94,12 +91,12 @@ impl Seal {
         signer.sign(&request, &mut buffer);
         let value = HeaderValue::from_bytes(&buffer);
         self.buffer.set(buffer);
-        headers.insert(AUTHORIZATION, value.map_err(|_| Refusal::SigningFailed)?);
-        headers.insert(X_SDK_DATE, written.value.clone());
-        if payload == Payload::Unsigned {
-            headers.insert(X_SDK_CONTENT_SHA256, HeaderValue::from_static(UNSIGNED_PAYLOAD));
-        }
-        Ok(())
+        let is_unsigned = payload == Payload::Unsigned;
+        Ok(Signature {
+            authorization: value.map_err(|_| Refusal::SigningFailed)?,
+            date: Some(written.value.clone()),
+            content: is_unsigned.then(|| HeaderValue::from_static(UNSIGNED_PAYLOAD)),
+        })
     }
 }
 

@@ -19,6 +19,7 @@ use tokio::net::TcpStream;
 use super::head::{self, AnswerHead, Asked, Length, Malformed};
 use crate::proxy::body::OutboundBody;
 use crate::proxy::http1::{Framing, Outgoing, Stopped};
+use crate::proxy::ours::Ours;
 use crate::proxy::stream::{BackendStream, Socket};
 
 /// Room that is made for each read of a head and for each read of a body.
@@ -76,12 +77,13 @@ impl BackendConnection {
         &mut self,
         asked: Asked<'_>,
         target: &str,
+        ours: &Ours,
         headers: &HeaderMap,
         body: OutboundBody,
     ) {
         let length = body.size_hint().exact().map_or(Length::Unknown, Length::Exact);
         let mut room = self.outgoing.take_room();
-        head::write(&mut room, asked, target, headers, length);
+        head::write(&mut room, asked, target, ours, headers, length);
         let (framing, is_empty) = match length {
             Length::Exact(_) => (Framing::Plain, body.is_end_stream()),
             Length::Unknown => (Framing::Chunked, false),

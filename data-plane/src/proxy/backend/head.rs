@@ -5,9 +5,11 @@
 use std::mem::MaybeUninit;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use memchr::memmem;
+
+use crate::proxy::ours::Ours;
 
 /// Of an answer's head.
 const HEAD_BYTES_MAX: usize = 128 * 1024;
@@ -31,12 +33,13 @@ pub(super) enum Length {
     Unknown,
 }
 
-/// Appends a request's head. The headers hold no framing; it is added here, and so is the wish for
+/// Appends a request's head. The client's headers hold no framing; it is added here, and so is the wish for
 /// a WebSocket.
 pub(super) fn write(
     out: &mut Vec<u8>,
     asked: Asked<'_>,
     target: &str,
+    ours: &Ours,
     headers: &HeaderMap,
     length: Length,
 ) {
@@ -44,9 +47,11 @@ pub(super) fn write(
     for part in [method.as_str(), " ", target, " HTTP/1.1\r\n"] {
         out.extend_from_slice(part.as_bytes());
     }
+    write_header(out, HOST.as_str(), ours.host.as_bytes());
     for (name, value) in headers {
         write_header(out, name.as_str(), value.as_bytes());
     }
+    ours.say_all(|name, value| write_header(out, name, value.as_bytes()));
     if asked.upgrade {
         write_header(out, CONNECTION.as_str(), b"Upgrade");
         write_header(out, UPGRADE.as_str(), WEBSOCKET);

@@ -24,14 +24,14 @@ pub(super) async fn exchange(
     place: &Place,
     head: &mut Parts,
     mut body: OutboundBody,
-    terms: Terms,
+    terms: Terms<'_>,
     now: fn() -> Instant,
 ) -> Result<Answer, Failed> {
     let is_safe = is_safe(&head.method);
     let check = if is_safe { Check::Known } else { Check::Looked };
     if let Some(lease) = target.take(check) {
         let again = if is_safe { body.again() } else { None };
-        match (once(lease, head, body, terms.upgrade).await, again) {
+        match (once(lease, head, body, terms).await, again) {
             (Err(Broken::Unanswered), Some(again)) => body = again,
             (done, _) => return done.map_err(Failed::from),
         }
@@ -47,7 +47,7 @@ pub(super) async fn exchange(
     };
     let lease = Lease::new(stream, address, in_flight);
     let again = if is_safe { body.again() } else { None };
-    match (once(lease, head, body, terms.upgrade).await, again) {
+    match (once(lease, head, body, terms).await, again) {
         (Ok(answer), _) => {
             target.answered();
             Ok(answer)
@@ -64,12 +64,12 @@ async fn once(
     mut lease: Lease,
     head: &mut Parts,
     body: OutboundBody,
-    upgrade: bool,
+    terms: Terms<'_>,
 ) -> Result<Answer, Broken> {
     let connection = &mut lease.connection;
     let target = head.uri.path_and_query().map_or("/", PathAndQuery::as_str);
-    let asked = Asked { method: &head.method, upgrade };
-    connection.begin(asked, target, &head.headers, body);
+    let asked = Asked { method: &head.method, upgrade: terms.upgrade };
+    connection.begin(asked, target, terms.ours, &head.headers, body);
     let answer = poll_fn(|cx| connection.poll_head(cx, asked, &mut head.headers)).await;
     match answer {
         Ok(answer) => Ok(Answer::of_http1(answer, lease)),

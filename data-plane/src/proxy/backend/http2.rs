@@ -13,10 +13,10 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, TE};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TE};
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderMap, HeaderValue, Request, Response, Uri, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri, Version};
 use http_body::{Body, Frame};
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{Builder, SendRequest};
@@ -29,6 +29,7 @@ use super::pool::{InFlight, Pool, Target};
 use super::{Failed, Terms, is_safe};
 use crate::proxy::body::OutboundBody;
 use crate::proxy::http2::LocalTasks;
+use crate::proxy::ours::Ours;
 use crate::table::Place;
 
 /// As for an answer of HTTP/1.1.
@@ -81,7 +82,7 @@ pub(super) async fn exchange(
     place: &Place,
     head: &mut Parts,
     mut body: OutboundBody,
-    terms: Terms,
+    terms: Terms<'_>,
     now: fn() -> Instant,
 ) -> Result<Answer, Failed> {
     let mut is_first = true;
@@ -102,7 +103,7 @@ pub(super) async fn exchange(
         };
         let stream = Stream::new(streams, in_flight);
         let again = body.again();
-        let request = request_of(head, place, body).ok_or(Failed::Broken)?;
+        let request = request_of(head, place, terms.ours, body).ok_or(Failed::Broken)?;
         let mut unsent = match sender.try_send_request(request).await {
             Ok(response) => {
                 target.answered();
@@ -223,12 +224,19 @@ impl Drop for Stream {
 }
 
 /// The request as HTTP/2 has it: the Host, which is signed, is its authority.
-fn request_of(head: &Parts, place: &Place, body: OutboundBody) -> Option<Request<OutboundBody>> {
+fn request_of(
+    head: &Parts,
+    place: &Place,
+    ours: &Ours,
+    body: OutboundBody,
+) -> Option<Request<OutboundBody>> {
     let mut headers = head.headers.clone();
-    let host = headers.remove(HOST)?;
+    ours.say_all(|name, value| {
+        headers.insert(HeaderName::from_static(name), value.clone());
+    });
     let mut uri = http::uri::Parts::default();
     uri.scheme = Some(if place.tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP });
-    uri.authority = Some(Authority::try_from(host.as_bytes()).ok()?);
+    uri.authority = Some(Authority::try_from(ours.host.as_bytes()).ok()?);
     uri.path_and_query =
         Some(head.uri.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/")));
     if is_grpc(&headers) {

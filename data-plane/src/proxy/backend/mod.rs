@@ -26,6 +26,7 @@ use http::Method;
 use http::request::Parts;
 
 use super::body::OutboundBody;
+use super::ours::Ours;
 use crate::table::Place;
 pub(super) use answer::{Answer, BackendBody};
 pub(super) use pool::Pool;
@@ -33,7 +34,9 @@ pub(super) use tunnel::Tunnel;
 
 /// What an exchange with one place is bound to.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Terms {
+pub(super) struct Terms<'t> {
+    /// What the gateway says, beside the client's headers.
+    pub(super) ours: &'t Ours,
     /// Whether the backend is asked for a WebSocket, and may answer 101. Only with HTTP/1.1.
     pub(super) upgrade: bool,
     /// For a connection, if the place is not more patient itself.
@@ -62,7 +65,7 @@ pub(super) async fn exchange(
     place: &Place,
     head: &mut Parts,
     body: OutboundBody,
-    terms: Terms,
+    terms: Terms<'_>,
     now: fn() -> Instant,
 ) -> Result<Answer, Failed> {
     let target = pool.target(place);

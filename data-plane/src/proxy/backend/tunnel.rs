@@ -73,6 +73,7 @@ mod tests {
     use super::super::{Pool, Terms, exchange};
     use crate::clock;
     use crate::proxy::body::OutboundBody;
+    use crate::proxy::ours::Ours;
     use crate::proxy::upstream::{Upstream, UpstreamSettings};
     use crate::table::Place;
 
@@ -100,7 +101,8 @@ mod tests {
         let place = Place::new(&api.targets[0], &api).unwrap();
         let mut head = Request::get("/chat").body(()).unwrap().into_parts().0;
         let pool = Pool::new(Arc::new(Upstream::new(UpstreamSettings::default())));
-        let terms = Terms { upgrade: true, patience: Duration::from_secs(10) };
+        let ours = Ours::to(place.host.clone());
+        let terms = Terms { ours: &ours, upgrade: true, patience: Duration::from_secs(10) };
         let body = OutboundBody::Empty;
         let exchanged = exchange(&pool, &place, &mut head, body, terms, clock::now);
         let answer = exchanged.await.unwrap();
@@ -113,7 +115,9 @@ mod tests {
         let mut rest = Vec::new();
         tunnel.read_to_end(&mut rest).await.unwrap();
         assert_eq!(rest, b", last");
-        let asked = "GET /chat HTTP/1.1\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\nhello";
+        let asked = format!(
+            "GET /chat HTTP/1.1\r\nhost: {address}\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\nhello"
+        );
         assert_eq!(backend.await.unwrap(), asked);
     }
 }

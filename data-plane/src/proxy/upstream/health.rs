@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_shared::api::HealthCheck;
-use http::header::{HOST, USER_AGENT};
+use http::header::USER_AGENT;
 use http::{HeaderValue, Request};
 use tokio::task::AbortHandle;
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -18,6 +18,7 @@ use super::tally::Tally;
 use crate::clock;
 use crate::proxy::backend::{self, Pool, Terms};
 use crate::proxy::body::OutboundBody;
+use crate::proxy::ours::Ours;
 use crate::table::{Health, Place, RoutingTable};
 
 /// What makes two checks the same: where, and how.
@@ -102,12 +103,11 @@ async fn ask(pool: Rc<Pool>, place: Place, check: HealthCheck, told: Rc<Told>) {
 /// One check: any answer of 200–399 in time is a good one.
 async fn is_well(pool: &Pool, place: &Place, check: &HealthCheck) -> bool {
     let request = Request::get(check.path.as_str())
-        .header(HOST, &place.host)
         .header(USER_AGENT, HeaderValue::from_static("countersign-health-check"));
     let Ok(request) = request.body(()) else { return false };
     let mut head = request.into_parts().0;
     let patience = Duration::from_millis(check.timeout_ms.into());
-    let terms = Terms { upgrade: false, patience };
+    let terms = Terms { ours: &Ours::to(place.host.clone()), upgrade: false, patience };
     let exchange =
         backend::exchange(pool, place, &mut head, OutboundBody::Empty, terms, clock::now);
     let Ok(Ok(mut answer)) = timeout(patience, exchange).await else { return false };

@@ -1,7 +1,5 @@
 //! Heads, byte for byte.
 
-use http::header::HOST;
-
 use super::*;
 
 fn plain(method: &Method) -> Asked<'_> {
@@ -10,11 +8,11 @@ fn plain(method: &Method) -> Asked<'_> {
 
 fn written(method: &Method, length: Length) -> String {
     let mut headers = HeaderMap::new();
-    headers.insert(HOST, HeaderValue::from_static("b:1"));
     headers.append("x-a", HeaderValue::from_static("1"));
     headers.append("x-a", HeaderValue::from_static("2"));
     let mut out = Vec::new();
-    write(&mut out, plain(method), "/a?b=c", &headers, length);
+    let ours = Ours::to(HeaderValue::from_static("b:1"));
+    write(&mut out, plain(method), "/a?b=c", &ours, &headers, length);
     String::from_utf8(out).unwrap()
 }
 
