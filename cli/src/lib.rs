@@ -3,6 +3,7 @@
 
 mod args;
 pub mod backend;
+mod cache_key;
 mod captured;
 mod client;
 mod clock;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use countersign_shared::id::LogId;
 use http::Uri;
 
+use crate::cache::Cache;
 use crate::network::Network;
 use crate::proxy::{CertificateFiles, UpstreamSettings};
 
@@ -75,6 +76,8 @@ pub struct Config {
     /// Every so-many-th request of a worker is traced where it has no parent; 0: none. With a parent
     /// the parent's sampled flag decides.
     pub trace_every: u32,
+    /// Where the last good table is kept on the disk, sealed; none: nowhere.
+    pub cache: Option<Cache>,
     /// How long a node that is shut down goes on as before and only says that it is not ready, so that
     /// balancers notice.
     pub drain_delay: Duration,
@@ -95,6 +98,7 @@ impl Default for Config {
         Self {
             control_planes: vec!["http://127.0.0.1:7400".to_owned()],
             accept_log: None,
+            cache: None,
             node: "node".to_owned(),
             environments: vec!["RELEASE".to_owned()],
             proxy_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),

@@ -46,9 +46,16 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// One that takes the first snapshot of this log in the place of whatever it holds.
-    pub fn accepting(log_id: Option<String>) -> Self {
-        Self { replica: Replica::accepting(log_id), ..Self::default() }
+    /// The same, but it takes the next snapshot of this log in the place of whatever it holds.
+    #[must_use]
+    pub fn accepting(self, log_id: Option<String>) -> Self {
+        Self { replica: self.replica.accepting(log_id), ..self }
+    }
+
+    /// The same, but what it holds can be kept in a cache.
+    #[must_use]
+    pub fn keeping_encoded(self) -> Self {
+        Self { replica: self.replica.keeping_encoded(), ..self }
     }
 
     /// The first message of a stream.

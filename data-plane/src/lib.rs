@@ -1,11 +1,13 @@
 //! The data plane: one node. It subscribes to environments, holds what it signs with in a
 //! table that is swapped whole, and is a reverse proxy that signs every request to a bound
-//! API in memory. It never decides anything, never writes to a disk, and never asks the
-//! control plane during a request: without it, the node goes on with its last good table.
+//! API in memory. It never decides anything, and never asks the control plane during a request:
+//! without it, the node goes on with its last good table. It writes nothing to a disk but that table,
+//! sealed, and only where the operator gives it a file and a key (`cache`).
 //!
 //! A change of a binding comes in through `sync`, is checked and kept by [`replica`], becomes
 //! a part of the [`table`], and from then on `proxy::handle` signs with it.
 
+mod cache;
 mod clock;
 mod config;
 pub mod follower;
@@ -18,6 +20,7 @@ mod sync;
 pub mod table;
 pub mod telemetry;
 
+pub use cache::{Cache, CacheKey};
 pub use config::{ClientLimits, ClientTimes, Config, InvalidConfig, ProxyTls};
 pub use network::{InvalidNetwork, Network};
 pub use node::{Node, RunError, run, start};

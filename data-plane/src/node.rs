@@ -13,6 +13,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
+use crate::cache::{CacheWriter, Offers};
 use crate::clock;
 use crate::config::{Config, InvalidConfig, ProxyTls};
 use crate::follower::Identity;
@@ -61,6 +62,8 @@ pub struct Node {
     sync: Thread,
     /// Dropping it ends the stream.
     stop_sync: oneshot::Sender<()>,
+    /// Ends after the stream, with the last table written.
+    cache_writer: Option<Thread>,
     /// The status listener, and whoever looks after the certificate; dropping it ends them.
     background: JoinSet<()>,
     traces: Option<Traces>,
@@ -138,16 +141,38 @@ pub async fn start(config: Config) -> Result<Node, RunError> {
         environments: config.environments,
     };
     let (applied_sender, applied) = watch::channel(0);
-    let sync = Sync::new(identity, config.accept_log, shared, telemetry, applied_sender);
+    let offers = config.cache.as_ref().map(|_| Arc::new(Offers::default()));
+    let cache_writer = match config.cache.clone().zip(offers.clone()) {
+        None => None,
+        Some((cache, offers)) => {
+            let environments = identity.environments.clone();
+            let writer = CacheWriter { cache, environments, offers };
+            Some(Thread::spawn("cache".to_owned(), move || {
+                writer.run();
+                Ok(())
+            })?)
+        }
+    };
+    let mut sync = Sync::new(identity, config.accept_log, shared, telemetry, applied_sender);
+    if let Some(offers) = &offers {
+        sync = sync.offering(Arc::clone(offers));
+    }
     let (stop_sync, stopped) = oneshot::channel();
+    let cache = config.cache;
     let sync = Thread::spawn("sync".to_owned(), move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        if let Some(cache) = &cache {
+            sync.start_cold(cache);
+        }
         runtime.block_on(async {
             tokio::select! {
                 () = sync.run(control_planes) => {}
                 _ = stopped => {}
             }
         });
+        if let Some(offers) = offers {
+            offers.finish();
+        }
         Ok(())
     })?;
     info!(%proxy_address, ?proxy_tls_address, "the node listens");
@@ -164,6 +189,7 @@ pub async fn start(config: Config) -> Result<Node, RunError> {
         upstream,
         sync,
         stop_sync,
+        cache_writer,
         background,
         traces,
     })
@@ -213,6 +239,9 @@ impl Node {
         finished(std::slice::from_mut(&mut self.upstream)).await;
         drop(self.stop_sync);
         finished(std::slice::from_mut(&mut self.sync)).await;
+        if let Some(writer) = &mut self.cache_writer {
+            finished(std::slice::from_mut(writer)).await;
+        }
         self.background.shutdown().await;
         if let Some(traces) = self.traces {
             traces.finish().await;

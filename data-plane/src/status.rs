@@ -49,7 +49,8 @@ async fn ready(State(status): State<Status>) -> Response {
     let trouble = trouble.unwrap_or_default();
     match &*status.shared.table.load() {
         None => {
-            let told = format!("{NO_CONFIGURATION}{trouble}");
+            let cache = status.telemetry.sync.refused_cache().map(|why| format!("{why}\n"));
+            let told = format!("{NO_CONFIGURATION}{}{trouble}", cache.unwrap_or_default());
             (StatusCode::SERVICE_UNAVAILABLE, told).into_response()
         }
         Some(table) if !trouble.is_empty() => {

@@ -2,6 +2,7 @@
 //! swapped, and only then acknowledges. When the stream breaks, falls silent or brings something
 //! that cannot be used, the last good table stays and another stream is tried.
 
+mod cold_start;
 mod stream;
 mod tries;
 
@@ -15,6 +16,7 @@ use tokio::sync::watch;
 use tonic::transport::{Channel, Endpoint};
 use tracing::{info, warn};
 
+use crate::cache::Offers;
 use crate::clock;
 use crate::follower::{Follower, Identity};
 use crate::proxy::Shared;
@@ -32,17 +34,20 @@ const MESSAGE_BYTES_MAX: usize = 64 * 1024 * 1024;
 #[derive(Debug)]
 pub(crate) struct Sync {
     identity: Identity,
+    accept_log: Option<String>,
     follower: Follower,
     shared: Arc<Shared>,
     telemetry: Arc<Telemetry>,
     applied: watch::Sender<u64>,
+    /// Where tables are offered to be kept on the disk, if they are.
+    offers: Option<Arc<Offers>>,
     /// Former tables that a request may still be reading. They are dropped here and not by a
     /// worker, which has better things to do.
     former: Vec<Arc<RoutingTable>>,
 }
 
 impl Sync {
-    /// `accept_log`: the log that may take the place of whatever is held.
+    /// `accept_log`: the log whose next snapshot may take the place of whatever is held.
     pub(crate) fn new(
         identity: Identity,
         accept_log: Option<String>,
@@ -50,14 +55,14 @@ impl Sync {
         telemetry: Arc<Telemetry>,
         applied: watch::Sender<u64>,
     ) -> Self {
-        Self {
-            identity,
-            follower: Follower::accepting(accept_log),
-            shared,
-            telemetry,
-            applied,
-            former: Vec::new(),
-        }
+        let follower = Follower::default().accepting(accept_log.clone());
+        let former = Vec::new();
+        Self { identity, accept_log, follower, shared, telemetry, applied, offers: None, former }
+    }
+
+    /// The same, but every table that comes into force is offered to be kept.
+    pub(crate) fn offering(self, offers: Arc<Offers>) -> Self {
+        Self { follower: self.follower.keeping_encoded(), offers: Some(offers), ..self }
     }
 
     /// Keeps a stream to one of the control planes open for ever; cancelled by being dropped.

@@ -65,6 +65,8 @@ pub(crate) struct SyncMeters {
     in_force: Histogram,
     /// What an operator should know of the stream, in a sentence.
     trouble: Mutex<Option<String>>,
+    /// Why the cache was not signed with, until there is a table.
+    refused_cache: Mutex<Option<String>>,
 }
 
 impl SyncMeters {
@@ -76,6 +78,15 @@ impl SyncMeters {
     /// Keeps a sentence for those who ask at `/ready`; none: all is well.
     pub(crate) fn say(&self, trouble: Option<String>) {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
+
+    /// Keeps the reason for those who ask at `/ready` before the first table.
+    pub(crate) fn refuse_cache(&self, reason: String) {
+        *self.refused_cache.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason);
+    }
+
+    pub(crate) fn refused_cache(&self) -> Option<String> {
+        self.refused_cache.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn trouble(&self) -> Option<String> {

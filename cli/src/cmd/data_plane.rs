@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use clap::Args;
 use countersign_data_plane::{
-    CertificateFiles, ClientLimits, ClientTimes, Config, Network, ProxyTls,
+    Cache, CertificateFiles, ClientLimits, ClientTimes, Config, Network, ProxyTls,
 };
 
 use crate::args::Globals;
+use crate::cache_key;
 use crate::failure::Failure;
 use crate::logging::LogArgs;
 use crate::signals::StopSignals;
@@ -32,7 +33,9 @@ Examples:
   countersign data-plane --control-plane http://10.0.0.1:7400 --environment RELEASE \\
       --environment STAGING --proxy-listen 0.0.0.0:8080 --workers 4
   countersign data-plane --proxy-tls-listen 0.0.0.0:8443 --proxy-tls-cert tls.crt \\
-      --proxy-tls-key tls.key")]
+      --proxy-tls-key tls.key
+  countersign data-plane --cache-file /var/lib/countersign/table \\
+      --cache-key-file /etc/countersign/cache-key")]
 pub(crate) struct DataPlaneArgs {
     /// An environment to serve, by name or id; repeat for several. The first one is that of
     /// requests without `X-Stage`
@@ -160,6 +163,22 @@ pub(crate) struct DataPlaneArgs {
     #[arg(long, value_name = "LOG_ID", env = "COUNTERSIGN_ACCEPT_LOG", hide_env_values = true)]
     accept_log: Option<String>,
 
+    /// Keep the last good table in this file, sealed, and sign with it after a restart until a control
+    /// plane answers. The key is that of --cache-key-file, of the variable `COUNTERSIGN_CACHE_KEY`, or
+    /// the credential countersign-cache-key of systemd. Left out: nothing is ever written
+    #[arg(long, value_name = "FILE", env = "COUNTERSIGN_CACHE_FILE", hide_env_values = true)]
+    cache_file: Option<PathBuf>,
+
+    /// The key that the cache is sealed with: 64 hex digits, or 32 bytes. In another directory
+    #[arg(long, value_name = "FILE", env = "COUNTERSIGN_CACHE_KEY_FILE", hide_env_values = true)]
+    #[arg(requires = "cache_file")]
+    cache_key_file: Option<PathBuf>,
+
+    /// How old a cache may be to be signed with, since it was last known to be the control plane's
+    #[arg(long, value_name = "SECONDS", env = "COUNTERSIGN_CACHE_AGE_MAX_SECONDS")]
+    #[arg(hide_env_values = true, default_value_t = 86_400)]
+    cache_age_max_seconds: u64,
+
     #[command(flatten)]
     log: LogArgs,
 }
@@ -174,9 +193,18 @@ pub(super) async fn run(args: DataPlaneArgs, globals: &Globals) -> Result<(), Fa
         }
         _ => None,
     };
+    let age_max = Duration::from_secs(args.cache_age_max_seconds);
+    let cache = match args.cache_file {
+        None => None,
+        Some(file) => {
+            let key = cache_key::read(&file, args.cache_key_file.as_deref())?;
+            Some(Cache { file, key, age_max })
+        }
+    };
     let config = Config {
         control_planes: globals.control_plane.clone(),
         accept_log: args.accept_log,
+        cache,
         node: args.node.unwrap_or_else(|| node_name(args.proxy_listen)),
         environments: args.environment,
         proxy_listen: args.proxy_listen,

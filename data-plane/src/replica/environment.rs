@@ -9,6 +9,7 @@ use countersign_shared::digest::{TableDigest, Term, term};
 use countersign_shared::id::EnvironmentId;
 use prost::Message;
 
+use super::contents::{Encoded, Kept};
 use super::resource::{Key, Resource, Unusable};
 use crate::table::Destinations;
 
@@ -20,26 +21,40 @@ pub struct EnvironmentReplica {
     resources: HashMap<Key, Held>,
     digest: TableDigest,
     destinations: Destinations,
+    /// The same resources as they came, where somebody wants them.
+    kept: Option<Kept>,
 }
 
 #[derive(Debug)]
-pub(super) struct Held {
+struct Held {
     resource: Resource,
     term: Term,
 }
 
+/// A resource that is decoded and not yet held.
+#[derive(Debug)]
+pub(super) struct Coming {
+    held: Held,
+    encoded: Option<Encoded>,
+}
+
 /// Changes that are decoded and not yet made; `None` removes. The last one of a key counts.
-pub(super) type Pending = HashMap<Key, Option<Held>>;
+pub(super) type Pending = HashMap<Key, Option<Coming>>;
 
 impl EnvironmentReplica {
-    pub(super) fn new(id: EnvironmentId, name: &str) -> Self {
+    pub(super) fn new(id: EnvironmentId, name: &str, keeps_encoded: bool) -> Self {
         Self {
             id,
             name: name.to_owned(),
             resources: HashMap::new(),
             digest: TableDigest::ZERO,
             destinations: Destinations::default(),
+            kept: keeps_encoded.then(Kept::new),
         }
+    }
+
+    pub(super) fn kept(&self) -> Option<&Kept> {
+        self.kept.as_ref()
     }
 
     pub fn id(&self) -> EnvironmentId {
@@ -72,27 +87,35 @@ impl EnvironmentReplica {
             .map_err(|_| Unusable::message("the bytes of a change set are none"))?;
         for change in &set.changes {
             let key = Key::parse(change)?;
-            let held = match &change.resource {
+            let coming = match &change.resource {
                 None => None,
-                Some(encoded) => Some(Held {
-                    resource: Resource::decode(key, encoded, &mut self.destinations)?,
-                    term: term(self.id, key.kind_byte(), key.id(), encoded),
+                Some(encoded) => Some(Coming {
+                    held: Held {
+                        resource: Resource::decode(key, encoded, &mut self.destinations)?,
+                        term: term(self.id, key.kind_byte(), key.id(), encoded),
+                    },
+                    encoded: self.kept.is_some().then(|| Encoded::of(encoded)),
                 }),
             };
-            pending.insert(key, held);
+            pending.insert(key, coming);
         }
         Ok(())
     }
 
     /// Makes the changes and yields their keys.
     pub(super) fn commit(&mut self, pending: Pending) -> impl Iterator<Item = Key> {
-        pending.into_iter().map(|(key, held)| {
-            let former = match held {
-                Some(held) => {
-                    self.digest = self.digest.add(held.term);
-                    self.resources.insert(key, held)
+        pending.into_iter().map(|(key, coming)| {
+            let former = if let Some(Coming { held, encoded }) = coming {
+                if let (Some(kept), Some(encoded)) = (&mut self.kept, encoded) {
+                    kept.insert(key, encoded);
                 }
-                None => self.resources.remove(&key),
+                self.digest = self.digest.add(held.term);
+                self.resources.insert(key, held)
+            } else {
+                if let Some(kept) = &mut self.kept {
+                    kept.remove(&key);
+                }
+                self.resources.remove(&key)
             };
             if let Some(former) = former {
                 self.digest = self.digest.sub(former.term);
@@ -116,7 +139,7 @@ impl EnvironmentReplica {
             Some(change) => change.is_some(),
             None => self.resources.contains_key(key),
         };
-        let put = pending.iter().filter_map(|(key, held)| Some((key, held.as_ref()?)));
+        let put = pending.iter().filter_map(|(key, coming)| Some((key, &coming.as_ref()?.held)));
         let dangling = |(key, held): (&Key, &Held)| {
             let needed = refers_to(&held.resource)?;
             (!is_here(&needed)).then(|| hanging(*key, needed))

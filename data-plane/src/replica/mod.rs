@@ -2,6 +2,7 @@
 //! copy stands. Sans-IO: messages go in, outcomes come out, and the simulator runs these very
 //! lines. A message is used whole or not at all; it never empties or guesses.
 
+mod contents;
 mod environment;
 mod resource;
 
@@ -9,6 +10,7 @@ use countersign_proto::v1;
 use countersign_shared::digest::TableDigest;
 use countersign_shared::id::EnvironmentId;
 
+pub use contents::{Contents, Encoded};
 pub use environment::EnvironmentReplica;
 pub use resource::{Key, Resource, Unusable};
 
@@ -78,6 +80,8 @@ pub struct Replica {
     stream: Stream,
     /// The log whose next snapshot takes the place of whatever is held, once.
     accepted_log: Option<String>,
+    /// Whether resources are kept as they came, too.
+    keeps_encoded: bool,
 }
 
 /// What the Welcome said.
@@ -105,15 +109,31 @@ impl Default for Replica {
             changed: Changed::Some(Vec::new()),
             stream: Stream::default(),
             accepted_log: None,
+            keeps_encoded: false,
         }
     }
 }
 
 impl Replica {
-    /// One that takes the first snapshot of this log in the place of whatever it holds, be that of
-    /// another log or of a later revision. All other logs than its own are refused.
-    pub fn accepting(log_id: Option<String>) -> Self {
-        Self { accepted_log: log_id, ..Self::default() }
+    /// The same, but it takes the next snapshot of this log in the place of whatever it holds, be
+    /// that of another log or of a later revision. All other logs than its own are refused.
+    #[must_use]
+    pub fn accepting(self, log_id: Option<String>) -> Self {
+        Self { accepted_log: log_id, ..self }
+    }
+
+    /// The same, but it also keeps every resource as it came, secrets among them, for a cache.
+    #[must_use]
+    pub fn keeping_encoded(self) -> Self {
+        Self { keeps_encoded: true, ..self }
+    }
+
+    /// What it holds; `None` before the first complete snapshot, and where nothing is kept.
+    pub fn contents(&self) -> Option<Contents> {
+        let kept = |e: &EnvironmentReplica| Some((e.id(), e.name().to_owned(), e.kept()?.clone()));
+        let environments = self.environments.iter().map(kept).collect::<Option<_>>()?;
+        let (position, digest) = (self.position.clone(), self.digest());
+        self.complete.then_some(Contents { position, digest, environments })
     }
 
     /// What to say in a Hello: nothing where only a snapshot would help.
@@ -182,8 +202,8 @@ impl Replica {
 
     /// Stages a part of a snapshot. What cannot be used is told at its end.
     pub fn snapshot_chunk(&mut self, chunk: &v1::SnapshotChunk) {
-        let stream = &self.stream;
-        let staged = self.staged.get_or_insert_with(|| Staged::empty(stream));
+        let (stream, keeps) = (&self.stream, self.keeps_encoded);
+        let staged = self.staged.get_or_insert_with(|| Staged::empty(stream, keeps));
         if staged.unusable.is_some() {
             return;
         }
@@ -195,7 +215,8 @@ impl Replica {
 
     /// Brings the staged snapshot into force.
     pub fn snapshot_end(&mut self, end: &v1::SnapshotEnd) -> Outcome {
-        let staged = self.staged.take().unwrap_or_else(|| Staged::empty(&self.stream));
+        let staged = self.staged.take();
+        let staged = staged.unwrap_or_else(|| Staged::empty(&self.stream, self.keeps_encoded));
         let unusable = staged.unusable.or_else(|| {
             let is_accepted = self.accepted_log.as_ref() == Some(&self.stream.log_id);
             if self.complete && !is_accepted { self.going_back(end.revision) } else { None }
@@ -288,10 +309,12 @@ impl Replica {
 }
 
 impl Staged {
-    fn empty(stream: &Stream) -> Self {
+    fn empty(stream: &Stream, keeps_encoded: bool) -> Self {
         let environments = stream.environments.iter();
-        let environments =
-            environments.map(|(id, name)| EnvironmentReplica::new(*id, name)).collect();
+        let empty = |(id, name): &(EnvironmentId, String)| {
+            EnvironmentReplica::new(*id, name, keeps_encoded)
+        };
+        let environments = environments.map(empty).collect();
         Self { environments, unusable: None }
     }
 }

@@ -106,6 +106,7 @@ pub(super) async fn follow(
                     .await;
                     return Ended::Refused(unusable.reason);
                 }
+                sync.keep();
                 worked();
             }
         }

@@ -157,6 +157,11 @@ impl Telemetry {
                 "Whether the control plane that was tried last has another log and is refused",
                 signed(&sync.foreign_log),
             ),
+            (
+                "cache_refused",
+                "Whether the cache was refused at the start",
+                i64::from(sync.refused_cache().is_some()),
+            ),
         ];
         let help = "From receiving a change until requests are signed with it";
         let unit = Some(&Unit::Seconds);

@@ -12,6 +12,7 @@
 mod support;
 
 mod clients;
+mod cold_start;
 mod draining;
 mod edge;
 mod http2;
