@@ -75,6 +75,11 @@ pub(crate) fn judge(reply: &WaitForRevisionResponse, patience: Duration) -> Resu
         let silent = named(&reply.silent_nodes, reply.silent_count);
         eprintln!("note: not waited for, stale or gone before revision {revision}: {silent}");
     }
+    if !reply.reached && reply.missing_count == 0 {
+        let seconds = patience.as_secs();
+        let what = format!("the log has not come to revision {revision} after {seconds} s");
+        return Err(Failure::failed(what));
+    }
     if !reply.reached {
         let missing = named(&reply.missing_nodes, reply.missing_count);
         let live = reply.signing_count + reply.missing_count;

@@ -94,7 +94,7 @@ impl Sync {
             .tcp_nodelay(true);
         let channel = match endpoint.connect().await {
             Ok(channel) => channel,
-            Err(error) => return Ended::Unreachable(error),
+            Err(error) => return Ended::Unreachable(cause(&error)),
         };
         let client =
             SyncClient::<Channel>::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX);
@@ -117,4 +117,13 @@ impl Sync {
         self.applied.send_replace(revision);
         true
     }
+}
+
+/// What is at the bottom of it: tonic says of each that it is a transport error.
+fn cause(error: &tonic::transport::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
 }

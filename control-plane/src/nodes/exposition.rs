@@ -43,7 +43,7 @@ impl Collector for Exposition {
         let histogram = MetricType::Histogram;
         encode(&all, encoder.encode_descriptor("countersign_propagation", help, unit, histogram)?)?;
         let help = "The same for each node";
-        let name = "countersign_node_propagation";
+        let name = "countersign_stream_propagation";
         let mut family = encoder.encode_descriptor(name, help, unit, histogram)?;
         for (name, node) in &nodes {
             encode(&node.propagation, family.encode_family(&[("node", name.as_str())])?)?;
@@ -77,7 +77,7 @@ impl Exposition {
                 signed(head.saturating_sub(node.acked_revision))
             }),
             (
-                "lag_ms",
+                "lag_milliseconds",
                 "For how long the oldest revision that it has not acknowledged is there",
                 &|node| {
                     let first = self.engine.commits.first_after(node.acked_revision);
@@ -87,7 +87,7 @@ impl Exposition {
             ),
         ];
         for (name, help, value) in gauges {
-            let name = format!("countersign_node_{name}");
+            let name = format!("countersign_stream_{name}");
             let mut family = encoder.encode_descriptor(&name, help, None, MetricType::Gauge)?;
             for (name, node) in nodes {
                 let labels = [("node", name.as_str())];

@@ -102,18 +102,19 @@ async fn a_scrape_has_each_node_and_the_time_from_commit_to_acknowledgement() {
     plane.node_that("edge-1", |node| node.acked_revision == revision).await;
     let scrape = scrape(&plane).await;
     for line in [
-        "countersign_node_connected{node=\"edge-1\"} 1",
-        "countersign_node_stale{node=\"edge-1\"} 0",
-        "countersign_node_in_sync{node=\"edge-1\"} 1",
-        "countersign_node_lag_revisions{node=\"edge-1\"} 0",
-        "countersign_node_lag_ms{node=\"edge-1\"} 0",
-        "countersign_node_propagation_seconds_count{node=\"edge-1\"} 1",
+        "countersign_stream_connected{node=\"edge-1\"} 1",
+        "countersign_stream_stale{node=\"edge-1\"} 0",
+        "countersign_stream_in_sync{node=\"edge-1\"} 1",
+        "countersign_stream_lag_revisions{node=\"edge-1\"} 0",
+        "countersign_stream_lag_milliseconds{node=\"edge-1\"} 0",
+        "countersign_stream_propagation_seconds_count{node=\"edge-1\"} 1",
         "countersign_propagation_seconds_count 1",
     ] {
         assert!(scrape.contains(&format!("{line}\n")), "{line} is not in {scrape}");
     }
     assert!(
-        scrape.contains(&format!("countersign_node_acked_revision{{node=\"edge-1\"}} {revision}"))
+        scrape
+            .contains(&format!("countersign_stream_acked_revision{{node=\"edge-1\"}} {revision}"))
     );
 }
 

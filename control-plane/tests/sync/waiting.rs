@@ -62,6 +62,17 @@ async fn nodes_of_other_environments_are_not_waited_for() {
 }
 
 #[tokio::test]
+async fn a_revision_that_is_not_there_yet_is_not_reached_even_without_nodes() {
+    let plane = Plane::start().await;
+    let next = plane.revision() + 1;
+    let early = wait(&plane, of(next, 1)).await;
+    assert!(!early.reached);
+    assert_eq!((early.revision, early.missing_count), (next, 0));
+    plane.write("STAGING").await;
+    assert!(wait(&plane, of(next, LONG_MS)).await.reached);
+}
+
+#[tokio::test]
 async fn an_environment_that_is_not_there_is_refused() {
     let plane = Plane::start().await;
     let request = WaitForRevisionRequest { environment: "NOWHERE".into(), ..of(1, 1) };

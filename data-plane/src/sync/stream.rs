@@ -36,7 +36,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Ended {
     #[error("no connection: {0}")]
-    Unreachable(tonic::transport::Error),
+    Unreachable(String),
     #[error("refused: {} {}", .0.code(), .0.message())]
     Status(#[from] tonic::Status),
     #[error("the control plane closed it")]

@@ -16,7 +16,8 @@ use crate::nodes::standing::Standing;
 const WAIT_MAX: Duration = Duration::from_secs(30);
 /// Nodes move by the thousand when something is written: they are looked at once in so long.
 const LOOK_PAUSE: Duration = Duration::from_millis(5);
-/// That a node falls silent is no move of anybody: it is looked for once in so long.
+/// That a node falls silent, or that the log goes on without nodes, is no move of any of them: it is
+/// looked for once in so long.
 const SILENCE_PAUSE: Duration = Duration::from_secs(1);
 /// Nodes that are told by name.
 const NODES_TOLD_MAX: usize = 100;
@@ -40,8 +41,11 @@ pub(super) async fn wait_for_revision(
         moved.mark_unchanged();
         let nodes = api.nodes.list();
         let standing = Standing::of(&nodes, environment, revision, api.heard_since_ms());
-        if standing.is_reached() || Instant::now() >= ends_at {
-            return Ok(told(revision, &standing));
+        // A revision that is not there yet is not reached, even where there is no node to wait for.
+        let is_there = api.engine.view().head.revision >= revision;
+        let reached = is_there && standing.is_reached();
+        if reached || Instant::now() >= ends_at {
+            return Ok(told(revision, reached, &standing));
         }
         let look_at = ends_at.min(Instant::now() + SILENCE_PAUSE);
         tokio::select! {
@@ -54,7 +58,7 @@ pub(super) async fn wait_for_revision(
     }
 }
 
-fn told(revision: u64, standing: &Standing) -> v1::WaitForRevisionResponse {
+fn told(revision: u64, reached: bool, standing: &Standing) -> v1::WaitForRevisionResponse {
     let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     let behind = |nodes: &[(String, u64)]| -> Vec<v1::NodeBehind> {
         let told = nodes.iter().take(NODES_TOLD_MAX);
@@ -63,7 +67,7 @@ fn told(revision: u64, standing: &Standing) -> v1::WaitForRevisionResponse {
     };
     v1::WaitForRevisionResponse {
         revision,
-        reached: standing.is_reached(),
+        reached,
         signing_count: count(standing.signing),
         missing_count: count(standing.missing.len()),
         missing_nodes: behind(&standing.missing),
