@@ -107,9 +107,11 @@ impl Follower {
         (applied, Ok(()))
     }
 
-    /// The table of what the replica holds now, if that is another than was built last.
+    /// The table of what the replica holds now, if that is another than was built last. What
+    /// heals a table that differed is of the same revision as that.
     pub fn table(&mut self) -> Option<RoutingTable> {
-        if !self.replica.is_complete() || *self.replica.position() == self.built {
+        let is_another = *self.replica.position() != self.built || self.replica.has_changed();
+        if !self.replica.is_complete() || !is_another {
             return None;
         }
         self.built = self.replica.position().clone();
@@ -130,7 +132,8 @@ impl Follower {
     }
 }
 
-/// The message that tells an outcome, without the time at which it came into force, and why the stream ends with it, if it does.
+/// The message that tells an outcome, without the time at which it came into force, and why the
+/// stream ends with it, if it does.
 pub fn answer(outcome: Outcome) -> (Request, Option<Unusable>) {
     match outcome {
         Outcome::Ack { revision, digest, .. } => {
@@ -145,6 +148,53 @@ pub fn answer(outcome: Outcome) -> (Request, Option<Unusable>) {
                 reason: unusable.reason.clone(),
             };
             (Request::Nack(nack), Some(unusable))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use countersign_proto::v1::{ServedEnvironment, SnapshotEnd};
+
+    use super::*;
+
+    fn snapshot() -> Vec<Result<Response, Unexpected>> {
+        let end = SnapshotEnd { revision: 5, hash: vec![5; 32], digest: vec![0; 32] };
+        vec![Ok(Response::SnapshotEnd(end))]
+    }
+
+    fn welcomed(mut follower: Follower) -> Follower {
+        let environments = vec![ServedEnvironment { id: vec![1; 16], name: "RELEASE".into() }];
+        let (log_id, protocol_version) = ("ours".to_owned(), PROTOCOL_VERSION);
+        let welcome = Welcome { log_id, environments, protocol_version, ..Welcome::default() };
+        assert_eq!(follower.welcome(&welcome), Ok(false));
+        follower
+    }
+
+    #[test]
+    fn a_snapshot_that_heals_comes_into_force_though_its_revision_is_the_same() {
+        let mut follower = welcomed(Follower::default());
+        for _ in 0..2 {
+            let (applied, result) = follower.apply_all(snapshot().into_iter());
+            assert!(result.is_ok() && matches!(applied.outcome, Some(Outcome::Ack { .. })));
+            assert_eq!(follower.table().map(|table| table.revision), Some(5));
+            assert!(follower.table().is_none());
+        }
+    }
+
+    #[test]
+    fn a_node_that_waits_for_another_log_says_what_it_has_of_its_own() {
+        let identity = Identity { node: "n".into(), instance: "i".into(), environments: vec![] };
+        for accepted in ["theirs", "ours"] {
+            let mut follower = welcomed(Follower::default().accepting(Some(accepted.into())));
+            let (_, result) = follower.apply_all(snapshot().into_iter());
+            assert!(result.is_ok());
+            let hello = follower.hello(&identity);
+            assert_eq!(
+                (hello.log_id.as_str(), hello.revision),
+                ("ours", 5),
+                "accepting {accepted}"
+            );
         }
     }
 }

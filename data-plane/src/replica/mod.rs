@@ -136,9 +136,11 @@ impl Replica {
         self.complete.then_some(Contents { position, digest, environments })
     }
 
-    /// What to say in a Hello: nothing where only a snapshot would help.
+    /// What to say in a Hello: nothing where only a snapshot would help. A node that waits for
+    /// another log to accept stays a witness of its own.
     pub fn hello(&self) -> Position {
-        let wants_snapshot = self.needs_snapshot || self.accepted_log.is_some();
+        let takes_its_own_anew = self.accepted_log.as_ref() == Some(&self.position.log_id);
+        let wants_snapshot = self.needs_snapshot || takes_its_own_anew;
         if wants_snapshot { Position::default() } else { self.position.clone() }
     }
 
@@ -158,6 +160,11 @@ impl Replica {
 
     pub fn digest(&self) -> TableDigest {
         self.environments.iter().fold(TableDigest::ZERO, |sum, e| sum.union(e.digest()))
+    }
+
+    /// Whether anything changed since `take_changed`.
+    pub fn has_changed(&self) -> bool {
+        !matches!(&self.changed, Changed::Some(keys) if keys.is_empty())
     }
 
     /// What changed since this was asked last.
