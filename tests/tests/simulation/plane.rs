@@ -1,0 +1,197 @@
+//! A control plane: the real writer, feed and streams on a log that can be lost, without the
+//! threads and sockets around them.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use countersign_control_plane::Limits;
+use countersign_control_plane::decide::find_environment;
+use countersign_control_plane::engine::{Engine, View, Writer};
+use countersign_control_plane::feed::{Feed, Window, snapshot_chunks};
+use countersign_control_plane::keystore::Sealer;
+use countersign_control_plane::log::{EventLog, LogReader};
+use countersign_control_plane::metrics::EngineMetrics;
+use countersign_control_plane::recover::recover;
+use countersign_control_plane::snapshotter::Snapshotter;
+use countersign_control_plane::stream::{self, Next, NodeStream, ResumeError};
+use countersign_proto::v1;
+use countersign_proto::v1::subscribe_response::Message as ToNode;
+use countersign_shared::id::LogId;
+use countersign_shared::state::State;
+use prometheus_client::registry::Registry;
+
+use crate::broken::Broken;
+use crate::calendar::{Line, Time};
+use crate::secrets::keystore;
+
+pub(crate) const BOOKMARK_INTERVAL_MS: Time = 60;
+
+/// What a start is made from.
+pub(crate) struct Start {
+    /// A stored state; the rest of the log is replayed.
+    pub(crate) state: State,
+    /// How many entries the feed holds.
+    pub(crate) window: usize,
+}
+
+/// A process.
+pub(crate) struct Running {
+    pub(crate) log_id: LogId,
+    pub(crate) writer: Writer,
+    pub(crate) view: Arc<ArcSwap<View>>,
+    pub(crate) reader: Arc<dyn LogReader>,
+    pub(crate) streams: BTreeMap<Line, Served>,
+    feed: Arc<Feed>,
+    sealer: Sealer,
+}
+
+/// A node's stream at its control plane.
+pub(crate) struct Served {
+    pub(crate) node: usize,
+    /// The revision that the node acknowledged last, if its table was ours.
+    pub(crate) acked: Option<u64>,
+    /// The bookmark that is in the calendar.
+    pub(crate) bookmark_at: Time,
+    /// How many messages the line and the node's inbox will still take.
+    pub(crate) room: usize,
+    stream: NodeStream,
+    began: Time,
+    /// Chunks of a snapshot of this view that are still to be sent; nothing is heard meanwhile.
+    snapshot: Option<(Arc<View>, VecDeque<v1::SnapshotChunk>)>,
+    heard: VecDeque<v1::Ack>,
+    /// The revision of the last snapshot, unless it has to be sent anew.
+    snapshot_at: Option<u64>,
+}
+
+/// What a stream has to say.
+#[derive(Default)]
+pub(crate) struct Due {
+    pub(crate) messages: Vec<ToNode>,
+    /// Whether the node's table was found to be another.
+    pub(crate) heals: bool,
+}
+
+pub(crate) fn start(log: impl EventLog + 'static, from: Start) -> Running {
+    let (log_id, reader) = (log.log_id(), log.reader());
+    let keystore = keystore(log_id);
+    let sealer = keystore.sealer();
+    let Start { mut state, window } = from;
+    let window = Window { entries_max: window, ..Window::default() };
+    let publisher = recover(&*reader, log_id, &mut state, &sealer, window).unwrap();
+    let feed = publisher.feed();
+    let writer = Writer::new(Engine {
+        log: Box::new(log),
+        keystore,
+        state,
+        publisher,
+        limits: Limits::default(),
+        snapshotter: Snapshotter::none(),
+        metrics: EngineMetrics::register(&mut Registry::default()),
+    });
+    let view = writer.view();
+    Running { log_id, writer, view, reader, streams: BTreeMap::new(), feed, sealer }
+}
+
+/// Why there is no stream.
+pub(crate) enum Refused {
+    RolledBack,
+    UnknownEnvironment,
+}
+
+impl Running {
+    /// Begins a stream with its welcome.
+    pub(crate) fn hello(
+        &mut self,
+        now: Time,
+        line: Line,
+        (node, hello): (usize, &v1::Hello),
+        room: usize,
+    ) -> Result<v1::Welcome, Refused> {
+        let view = self.view.load_full();
+        let find = |text: &String| Ok(find_environment(&view.state, text)?.fields.id);
+        let environments: Result<Vec<_>, countersign_control_plane::rejection::Rejection> =
+            hello.environments.iter().map(find).collect();
+        let environments = environments.map_err(|_| Refused::UnknownEnvironment)?;
+        let resume = match stream::resume(hello, self.log_id, &*self.reader) {
+            Ok(resume) => resume,
+            Err(ResumeError::RolledBack { .. }) => return Err(Refused::RolledBack),
+            Err(ResumeError::Read(error)) => panic!("{error}"),
+        };
+        let interval = Duration::from_millis(BOOKMARK_INTERVAL_MS);
+        let stream = NodeStream::begin(environments, resume, interval, &self.feed);
+        let welcome = stream.welcome(self.log_id, &view);
+        let served = Served {
+            node,
+            acked: None,
+            snapshot_at: None,
+            bookmark_at: Time::MAX,
+            room: room - 1,
+            stream,
+            began: now,
+            snapshot: None,
+            heard: VecDeque::new(),
+        };
+        self.streams.insert(line, served);
+        Ok(welcome)
+    }
+
+    /// What a stream has to send and the line has room for. `seen` is a view that may be a moment
+    /// behind the feed, as it is for a task that reads it while the writer commits.
+    pub(crate) fn due(&mut self, now: Time, line: Line, seen: &Arc<View>) -> Result<Due, Broken> {
+        let Some(served) = self.streams.get_mut(&line) else { return Ok(Due::default()) };
+        let mut heals = false;
+        let since = Duration::from_millis(now - served.began);
+        let mut due = Vec::new();
+        while served.room > due.len() {
+            if let Some((view, chunks)) = &mut served.snapshot {
+                if let Some(chunk) = chunks.pop_front() {
+                    due.push(ToNode::SnapshotChunk(chunk));
+                } else {
+                    let end = served.stream.snapshot_end(view);
+                    let former = served.snapshot_at.replace(end.revision);
+                    Broken::unless(former != Some(end.revision), || {
+                        format!("node-{} is sent the same snapshot twice", served.node)
+                    })?;
+                    due.push(ToNode::SnapshotEnd(end));
+                    served.snapshot = None;
+                }
+            } else if let Some(ack) = served.heard.pop_front() {
+                let acked = served.stream.acked(since, &ack, &self.feed, seen);
+                heals |= acked.heals;
+                served.acked = (acked.same == Some(true)).then_some(ack.revision);
+                if acked.heals {
+                    served.snapshot_at = None;
+                }
+            } else {
+                match served.stream.next(since, &self.feed, seen) {
+                    None => break,
+                    Some(Next::Delta(delta)) => due.push(ToNode::Delta(delta)),
+                    Some(Next::Bookmark(bookmark)) => due.push(ToNode::Bookmark(bookmark)),
+                    Some(Next::Snapshot) => {
+                        let of = served.stream.environments();
+                        let chunks = snapshot_chunks(&self.sealer, &seen.state, of).unwrap();
+                        served.snapshot = Some((Arc::clone(seen), chunks.into()));
+                    }
+                }
+            }
+        }
+        served.room -= due.len();
+        Ok(Due { messages: due, heals })
+    }
+}
+
+impl Served {
+    pub(crate) fn heard(&mut self, ack: v1::Ack) {
+        self.heard.push_back(ack);
+    }
+
+    pub(crate) fn sent(&self) -> u64 {
+        self.stream.sent()
+    }
+
+    pub(crate) fn next_bookmark_at(&self) -> Time {
+        self.began + u64::try_from(self.stream.bookmark_at().as_millis()).unwrap()
+    }
+}
