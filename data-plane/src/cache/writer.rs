@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use countersign_shared::digest::TableDigest;
 use tracing::{info, warn};
 
 use super::Cache;
@@ -82,10 +83,11 @@ impl CacheWriter {
     /// Writes until it is over.
     pub(crate) fn run(self) {
         let refresh = REFRESH_MAX.min(self.cache.age_max / 4);
-        let mut written: Option<(Position, Instant)> = None;
+        let mut written: Option<(Position, TableDigest, Instant)> = None;
         while let Some(contents) = self.offers.take() {
-            let is_fresh = written.as_ref().is_some_and(|(position, at)| {
-                *position == contents.position && at.elapsed() < refresh
+            let is_fresh = written.as_ref().is_some_and(|(position, digest, at)| {
+                let is_same = *position == contents.position && *digest == contents.digest;
+                is_same && at.elapsed() < refresh
             });
             if is_fresh {
                 continue;
@@ -96,7 +98,7 @@ impl CacheWriter {
                     if written.is_none() {
                         info!(file = %self.cache.file.display(), "the table is kept in the cache");
                     }
-                    written = Some((contents.position, begun));
+                    written = Some((contents.position, contents.digest, begun));
                 }
                 Err(error) => {
                     warn!(file = %self.cache.file.display(), %error, "the cache was not written");

@@ -46,7 +46,7 @@ pub(super) type Kept = imbl::HashMap<Key, Encoded>;
 #[derive(Debug, Clone)]
 pub struct Contents {
     pub position: Position,
-    pub(super) digest: TableDigest,
+    pub digest: TableDigest,
     pub(super) environments: Vec<(EnvironmentId, String, Kept)>,
 }
 

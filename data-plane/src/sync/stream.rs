@@ -90,6 +90,8 @@ pub(super) async fn follow(
             Err(ended) => return ended,
             Ok(None) => {}
             Ok(Some(outcome)) => {
+                // A table that differs is about to be healed, and should not outlive the node.
+                let differs = matches!(outcome, Outcome::Ack { digest_differs: true, .. });
                 let (mut answer, refusal) = answer(outcome);
                 if let Request::Ack(ack) = &mut answer {
                     ack.applied_at_ms = clock::unix_ms();
@@ -106,7 +108,9 @@ pub(super) async fn follow(
                     .await;
                     return Ended::Refused(unusable.reason);
                 }
-                sync.keep();
+                if !differs {
+                    sync.keep();
+                }
                 worked();
             }
         }
