@@ -36,6 +36,8 @@ const PID_DIGITS: usize = 10;
 /// A process writes its pid right after it has the lock; this long one looks for it.
 const PID_WAIT_TRIES: u32 = 20;
 const PID_WAIT: Duration = Duration::from_millis(10);
+const LOCK_WAIT_TRIES: u32 = 30;
+const LOCK_WAIT: Duration = Duration::from_millis(10);
 
 /// A data directory that this process has locked, until it is dropped.
 #[derive(Debug)]
@@ -151,7 +153,7 @@ impl DataDir {
 fn lock(directory: &Path) -> Result<File, OpenError> {
     let path = directory.join("lock");
     let mut file = disk::open_or_create(&path)?;
-    match file.try_lock() {
+    match try_lock(&file) {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let pid =
@@ -164,6 +166,18 @@ fn lock(directory: &Path) -> Result<File, OpenError> {
     file.write_all_at(format!("{:<PID_DIGITS$}\n", std::process::id()).as_bytes(), 0)
         .map_err(DiskError::at("write", &path))?;
     Ok(file)
+}
+
+/// Whoever has just let go may still seem to hold it: a process that it was about to start has a copy
+/// of the open file until it runs.
+fn try_lock(file: &File) -> Result<(), TryLockError> {
+    for _ in 0..LOCK_WAIT_TRIES {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => thread::sleep(LOCK_WAIT),
+            done => return done,
+        }
+    }
+    file.try_lock()
 }
 
 fn read_pid(lock: &mut File) -> Option<u32> {
