@@ -2,6 +2,7 @@
 //! written down, and can be run alone.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -82,7 +83,8 @@ fn run_all(seeds: u64) {
         );
     }
     let tally: BTreeMap<&str, u64> = tally.into_inner().unwrap();
-    println!("{seeds} seeds, {tally:#?}");
+    // Past what a test's output is kept back by: how much was tried is always told.
+    writeln!(std::io::stderr(), "simulation: {seeds} seeds, {tally:?}").unwrap();
     if seeds >= SEEDS_THAT_SEE_ALL {
         for what in SEEN {
             assert!(tally.contains_key(what), "in {seeds} runs there were no {what}");
