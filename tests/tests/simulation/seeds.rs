@@ -83,13 +83,17 @@ fn run_all(seeds: u64) {
         );
     }
     let tally: BTreeMap<&str, u64> = tally.into_inner().unwrap();
-    // Past what a test's output is kept back by: how much was tried is always told.
-    writeln!(std::io::stderr(), "simulation: {seeds} seeds, {tally:?}").unwrap();
+    tell_all(&format!("simulation: {seeds} seeds, {tally:?}\n"));
     if seeds >= SEEDS_THAT_SEE_ALL {
         for what in SEEN {
             assert!(tally.contains_key(what), "in {seeds} runs there were no {what}");
         }
     }
+}
+
+/// Past where a test's output is kept back: how much was tried is always told.
+fn tell_all(line: &str) {
+    std::io::stderr().write_all(line.as_bytes()).unwrap();
 }
 
 fn tell(seed: u64) -> (Option<String>, String) {
