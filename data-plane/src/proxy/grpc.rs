@@ -14,7 +14,7 @@ const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 /// What a message may not hold as it is.
 const ESCAPED: &AsciiSet = &CONTROLS.add(b'%');
 
-/// Whether these are the headers of a call.
+/// Whether these are the headers of a call, or of its answer.
 pub(super) fn is_call(headers: &HeaderMap) -> bool {
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let rest = content_type.and_then(|value| value.strip_prefix(GRPC));

@@ -13,10 +13,10 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TE};
+use http::header::{CONTENT_LENGTH, TE};
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri, Version};
+use http::{HeaderName, HeaderValue, Request, Response, Uri, Version};
 use http_body::{Body, Frame};
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{Builder, SendRequest};
@@ -28,6 +28,7 @@ use super::connect::connect;
 use super::pool::{InFlight, Pool, Target};
 use super::{Failed, Terms, is_safe};
 use crate::proxy::body::OutboundBody;
+use crate::proxy::grpc;
 use crate::proxy::http2::LocalTasks;
 use crate::proxy::ours::Ours;
 use crate::table::Place;
@@ -239,7 +240,7 @@ fn request_of(
     uri.authority = Some(Authority::try_from(ours.host.as_bytes()).ok()?);
     uri.path_and_query =
         Some(head.uri.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/")));
-    if is_grpc(&headers) {
+    if grpc::is_call(&headers) {
         // gRPC finds out by it whether something on the way drops trailers.
         headers.insert(TE, HeaderValue::from_static("trailers"));
     }
@@ -257,12 +258,8 @@ fn answer_of(response: Response<Incoming>, stream: Stream) -> Option<Answer> {
     if head.headers.get_all(CONTENT_LENGTH).iter().nth(1).is_some() {
         return None;
     }
-    let body = Http2Body { incoming, is_grpc: is_grpc(&head.headers), stream: Some(stream) };
+    let body = Http2Body { incoming, is_grpc: grpc::is_call(&head.headers), stream: Some(stream) };
     Some(Answer::of_http2(head.status, head.headers, body))
-}
-
-fn is_grpc(headers: &HeaderMap) -> bool {
-    headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
 }
 
 /// What becomes of a request that was sent and got no answer.
