@@ -32,6 +32,8 @@ const GROUP: u128 = 1;
 const SIGNER: u128 = 2;
 /// The API that every path without another one falls to.
 const API: u128 = 3;
+/// As many come in one message of a snapshot.
+const CHUNK_CHANGES: usize = 5_000;
 
 struct Arguments {
     workers: usize,
@@ -125,9 +127,11 @@ fn replica(arguments: &Arguments) -> Result<Replica, Box<dyn Error>> {
         }
     }
     let began = Instant::now();
-    let change_set = ChangeSet { changes }.encode_to_vec().into();
-    let environment = EnvironmentChanges { environment_id: ENVIRONMENT.to_vec(), change_set };
-    replica.snapshot_chunk(&SnapshotChunk { environments: vec![environment] });
+    for changes in changes.chunks(CHUNK_CHANGES) {
+        let change_set = ChangeSet { changes: changes.to_vec() }.encode_to_vec().into();
+        let environment = EnvironmentChanges { environment_id: ENVIRONMENT.to_vec(), change_set };
+        replica.snapshot_chunk(&SnapshotChunk { environments: vec![environment] });
+    }
     let outcome = replica.snapshot_end(&SnapshotEnd { revision: 1, ..SnapshotEnd::default() });
     eprintln!("{} routes: replica filled in {:?}", arguments.routes, began.elapsed());
     match outcome {

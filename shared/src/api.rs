@@ -19,7 +19,6 @@ pub use backend_tls::{BackendTls, CA_PEM_BYTES_MAX, CaPem, IdentityName, ServerN
 pub use health_check::{CheckPath, HealthCheck};
 
 pub const PATH_CHARACTERS_MAX: usize = 512;
-/// The routing tree of the nodes takes 25.
 pub const PATH_PARAMS_MAX: usize = 20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -228,9 +228,8 @@ impl EnvironmentBuilder {
             Some((*api, &*entry.route, slot))
         });
         let (router, shadowed) = HostRouter::build(routes);
-        for shadowed in shadowed {
-            let (api, reason) = (shadowed.api, shadowed.reason);
-            warn!(%api, %reason, "an older API answers these requests; this one gets none");
+        for api in shadowed {
+            warn!(%api, "an older API answers these requests; this one gets none");
         }
         router
     }

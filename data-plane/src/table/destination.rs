@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use countersign_shared::api::{ApiPath, Backend};
 use countersign_shared::signing::{QueryMode, Target, TargetError};
-use matchit::Params;
 
 use super::InvalidRoute;
+use super::params::Params;
 use super::place::Place;
 
 /// How many backends may be remembered without a route before they are looked through.

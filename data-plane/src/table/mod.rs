@@ -7,8 +7,10 @@ mod destination;
 mod host_router;
 mod in_flight;
 mod listing;
+mod params;
 mod place;
 mod route;
+mod shapes;
 mod signer;
 
 use std::borrow::Cow;
@@ -19,15 +21,15 @@ use countersign_shared::api::Method;
 use countersign_shared::id::{ApiId, GroupId};
 use countersign_shared::text::Domain;
 use imbl::Vector;
-use matchit::Params;
 
 pub use builder::TableBuilder;
 pub use destination::{Destination, Destinations};
-pub use host_router::{Found, HostRouter, Shadowed};
+pub use host_router::{Found, HostRouter};
 pub use in_flight::{InFlight, Permit};
 pub use listing::{ListPlace, Listed};
+pub use params::Params;
 pub use place::{Health, Place, TlsTerms};
-pub use route::{InvalidRoute, PATH_PARAMS_MAX, Route};
+pub use route::{InvalidRoute, Route};
 pub use signer::{InvalidSigner, SignatureKey, Signer};
 
 /// A place in an environment's table.

@@ -6,13 +6,10 @@ use std::sync::Arc;
 use countersign_shared::api::{ApiDefinition, BodyPolicy};
 use countersign_shared::id::GroupId;
 use countersign_shared::signing::{Target, TargetError};
-use matchit::Params;
 
 use super::destination::{Destination, Destinations};
 use super::in_flight::InFlight;
-
-/// How many `{param}` segments a path may have; the routing tree can tell no more apart.
-pub const PATH_PARAMS_MAX: usize = 25;
+use super::params::Params;
 
 /// A published API, ready to be forwarded to.
 #[derive(Debug)]
@@ -27,8 +24,6 @@ pub struct Route {
 /// The definition cannot be served by this node.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidRoute {
-    #[error("the path has {0} parameters, at most {PATH_PARAMS_MAX} can be routed")]
-    Params(usize),
     #[error("the backend has no target")]
     NoTarget,
     #[error("the backend's target `{0}` cannot stand in a Host header")]
@@ -42,10 +37,6 @@ impl Route {
         mut definition: ApiDefinition,
         destinations: &mut Destinations,
     ) -> Result<Self, InvalidRoute> {
-        let params = definition.path.params().count();
-        if params > PATH_PARAMS_MAX {
-            return Err(InvalidRoute::Params(params));
-        }
         let destination = destinations.of(Arc::clone(&definition.backend))?;
         definition.backend = Arc::clone(&destination.backend);
         let in_flight = definition.backend.concurrency_max.map(InFlight::at_most);

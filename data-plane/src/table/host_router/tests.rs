@@ -1,9 +1,9 @@
-//! Which API answers, by example and against a search without a tree.
+//! Which API answers, by example and against a search through all.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use countersign_shared::api::{ApiDefinition, Backend, BackendTarget, BodyPolicy};
+use countersign_shared::api::{ApiDefinition, ApiPath, Backend, BackendTarget, BodyPolicy};
 use countersign_shared::id::GroupId;
 use countersign_shared::signing::QueryMode;
 use proptest::prelude::*;
@@ -25,7 +25,7 @@ fn route(method: Method, path: &str, match_mode: MatchMode) -> Route {
     Route::new(GroupId::from_bytes([1; 16]), definition, &mut Destinations::default()).unwrap()
 }
 
-fn build(routes: &[Route]) -> (HostRouter, Vec<Shadowed>) {
+fn build(routes: &[Route]) -> (HostRouter, Vec<ApiId>) {
     let numbered = routes.iter().enumerate();
     HostRouter::build(numbered.map(|(at, route)| (id(at), route, at)))
 }
@@ -73,10 +73,10 @@ fn of_two_routes_of_one_shape_the_older_stays() {
     ];
     let (router, shadowed) = build(&routes);
     assert_eq!(router.find(Method::Get, "/a/1").unwrap().slot, 0);
-    assert_eq!(shadowed.into_iter().map(|s| s.api).collect::<Vec<_>>(), [id(1)]);
+    assert_eq!(shadowed, [id(1)]);
 }
 
-/// What `find` ought to find, without a tree: all that match, the best of them.
+/// What `find` ought to find: of all that match the best.
 fn best(routes: &[Route], method: Method, path: &str) -> Option<Slot> {
     let segments: Vec<&str> = path.split('/').collect();
     let candidates = routes.iter().enumerate().filter_map(|(at, route)| {
@@ -115,7 +115,7 @@ fn paths(with_params: bool) -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
     #[test]
-    fn the_trees_find_what_a_search_finds(
+    fn the_router_finds_what_a_search_finds(
         routes in prop::collection::vec((0..3_usize, paths(true), any::<bool>()), 1..12),
         asked in prop::collection::vec((0..2_usize, paths(false)), 1..8),
     ) {
