@@ -9,16 +9,17 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
+use countersign_feed::Tip;
 use countersign_shared::event::Record;
 use countersign_shared::state::State;
 use tokio::sync::{mpsc, watch};
 
 use crate::command::{Answer, Request};
 use crate::decide::Limits;
-use crate::feed::{Digests, Publisher};
 use crate::keystore::{Keystore, PutError, WrappedKey};
 use crate::log::{AppendError, EventLog, Head};
 use crate::metrics::EngineMetrics;
+use crate::publisher::Publisher;
 use crate::rejection::Rejection;
 use crate::snapshotter::Snapshotter;
 pub use batch::{BATCH_BYTES_MAX, BATCH_RECORDS_MAX, Batch, Envelope};
@@ -46,8 +47,13 @@ pub enum ExecuteError {
 #[derive(Debug)]
 pub struct View {
     pub state: State,
-    pub head: Head,
-    pub digests: Arc<Digests>,
+    pub tip: Tip,
+}
+
+impl AsRef<Tip> for View {
+    fn as_ref(&self) -> &Tip {
+        &self.tip
+    }
 }
 
 /// A handle on the engine. Cheap to clone.
@@ -147,9 +153,9 @@ impl Fatal {
 impl Writer {
     pub fn new(engine: Engine) -> Self {
         let head = engine.log.head();
-        let view = View { state: engine.state.clone(), head, digests: engine.publisher.digests() };
-        let view = Arc::new(ArcSwap::from_pointee(view));
-        Self { engine, view, revised: watch::Sender::new(head.revision) }
+        let tip = Tip { head, digests: engine.publisher.digests() };
+        let view = ArcSwap::from_pointee(View { state: engine.state.clone(), tip });
+        Self { engine, view: Arc::new(view), revised: watch::Sender::new(head.revision) }
     }
 
     /// What everyone else sees, replaced with every commit.
@@ -246,10 +252,10 @@ impl Writer {
         let engine = &mut self.engine;
         let events = records.iter().map(|record| &record.event);
         engine.publisher.publish(before, &engine.state, events, head).map_err(Fatal::of)?;
-        let view = View { state: engine.state.clone(), head, digests: engine.publisher.digests() };
+        let tip = Tip { head, digests: engine.publisher.digests() };
         // Before anybody can see it, so that no acknowledgement comes sooner than its commit.
         engine.metrics.committed(head.revision);
-        self.view.store(Arc::new(view));
+        self.view.store(Arc::new(View { state: engine.state.clone(), tip }));
         self.revised.send_replace(head.revision);
         engine.snapshotter.offer(&engine.state, head);
         Ok(())

@@ -1,26 +1,25 @@
 //! The control plane of Countersign, the writer: it decides, logs, applies and streams every
 //! change of signature keys and bindings. Follow an event through `api`, `decide`, `engine`,
-//! `log`, `countersign_shared::state::State::apply`, `project`, `feed` and `api/sync`.
+//! `log`, `countersign_shared::state::State::apply`, `project` and `publisher`; from there on nodes' streams
+//! carry it, which are `countersign_feed`'s.
 
 pub mod api;
 mod clock;
 pub mod command;
-pub mod commits;
 pub mod decide;
 pub mod engine;
-pub mod feed;
 pub mod history;
 pub mod keystore;
 pub mod log;
 pub mod metrics;
-pub mod nodes;
 pub mod project;
+pub mod publisher;
 pub mod recover;
 pub mod rejection;
 pub mod snapshotter;
+pub mod source;
 mod start;
 mod status;
-pub mod stream;
 
 pub use decide::Limits;
 pub use start::{Config, ControlPlane, StartError, start};

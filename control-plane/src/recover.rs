@@ -2,14 +2,15 @@
 //! happened, so that nodes go on by deltas after a restart. It writes nothing. The simulator
 //! restarts by these very lines.
 
+use countersign_feed::Window;
 use countersign_shared::event::Record;
 use countersign_shared::id::LogId;
 use countersign_shared::state::State;
 
-use crate::feed::{Publisher, Window};
 use crate::history::{HistoryError, replay};
 use crate::keystore::{Sealer, UnsealError};
 use crate::log::{Head, LogReader};
+use crate::publisher::Publisher;
 
 /// Why a log is not started from.
 #[derive(Debug, thiserror::Error)]

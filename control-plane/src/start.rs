@@ -7,6 +7,12 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use countersign_feed::Window;
+use countersign_feed::metrics::StreamMetrics;
+use countersign_feed::nodes::exposition::Exposition;
+use countersign_feed::nodes::{NodeRegistry, SILENT_INTERVALS_MAX};
+use countersign_feed::ring::FEED_ENTRIES_MAX;
+use countersign_feed::server::{Parts as StreamParts, Streams};
 use countersign_shared::event::Origin;
 use countersign_shared::id::{EnvironmentId, LogId};
 use countersign_shared::text::Actor;
@@ -18,15 +24,13 @@ use tokio::task::JoinHandle as Task;
 use crate::api::{self, Api, Parts};
 use crate::command::{Command, Request};
 use crate::engine::{Engine, EngineHandle, ExecuteError};
-use crate::feed::{FEED_ENTRIES_MAX, Window};
 use crate::history::History;
 use crate::keystore::{Keystore, KeystoreError, MasterKeyError};
 use crate::log::{DataDir, Durability, EventLog, LocalLog, OpenError, SnapshotStore};
-use crate::metrics::{EngineMetrics, StreamMetrics};
-use crate::nodes::exposition::Exposition;
-use crate::nodes::{NodeRegistry, SILENT_INTERVALS_MAX};
+use crate::metrics::EngineMetrics;
 use crate::recover::{RecoverError, recover};
 use crate::snapshotter::Snapshotter;
+use crate::source::LogSource;
 use crate::{Limits, clock, status};
 
 /// How long calls that are under way may take to finish when the control plane stops.
@@ -123,24 +127,32 @@ pub async fn start(config: Config) -> Result<ControlPlane, StartError> {
     let nodes = Arc::new(NodeRegistry::default());
     registry.register_collector(Box::new(Exposition {
         nodes: Arc::clone(&nodes),
-        engine: Arc::clone(&engine_metrics),
+        commits: Arc::clone(&engine_metrics.commits),
+        now_ms: clock::now_ms,
         silence_ms_max: SILENT_INTERVALS_MAX * i64::from(bookmark_interval_ms),
     }));
+    let reader = Arc::clone(&history.reader);
+    let streams = Streams::new(StreamParts {
+        source: LogSource { engine: engine.clone(), feed, sealer: sealer.clone(), log_id, reader },
+        nodes: Arc::clone(&nodes),
+        commits: Arc::clone(&engine_metrics.commits),
+        metrics,
+        bookmark_interval: config.bookmark_interval,
+        stopping: stopping.clone(),
+        now_ms: clock::now_ms,
+    });
     let api = Api::new(Parts {
         engine: engine.clone(),
         history,
-        feed,
         sealer,
-        log_id,
         nodes,
-        metrics,
-        engine_metrics,
+        commits: Arc::clone(&engine_metrics.commits),
         bookmark_interval_ms,
         stopping: stopping.clone(),
     });
     let grpc_address = grpc.local_addr().unwrap_or(config.listen);
     let status_address = status_listener.as_ref().and_then(|listener| listener.local_addr().ok());
-    let mut servers = vec![serving(api, grpc, stopping.clone())];
+    let mut servers = vec![serving(api, streams, grpc, stopping.clone())];
     if let Some(listener) = status_listener {
         let page = status::StatusPage { registry, stopping: stopping.clone() };
         servers.push(tokio::spawn(status::serve(page, listener, stopped(stopping))));
@@ -242,9 +254,14 @@ async fn create_log(engine: &EngineHandle, log_id: LogId) -> Result<(), StartErr
 }
 
 /// Not `async`, so that the server is compiled with this crate and not with every caller.
-fn serving(api: Api, grpc: TcpListener, stopping: watch::Receiver<bool>) -> Task<()> {
+fn serving(
+    api: Api,
+    streams: Streams<LogSource>,
+    grpc: TcpListener,
+    stopping: watch::Receiver<bool>,
+) -> Task<()> {
     tokio::spawn(async move {
-        if let Err(error) = api::serve(api, grpc, stopped(stopping)).await {
+        if let Err(error) = api::serve(api, streams, grpc, stopped(stopping)).await {
             tracing::error!(%error, "the gRPC listener failed");
         }
     })

@@ -3,6 +3,7 @@
 //! are arguments.
 
 pub mod api;
+pub mod chain;
 pub mod digest;
 pub mod event;
 pub mod id;

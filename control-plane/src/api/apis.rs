@@ -55,7 +55,7 @@ impl Apis for Api {
         let id =
             find_api(&view.state, &request.get_ref().api).map_err(status::of_rejection)?.fields.id;
         let api = views::api(&view.state, id);
-        Ok(Response::new(v1::GetApiResponse { api, revision: view.head.revision }))
+        Ok(Response::new(v1::GetApiResponse { api, revision: view.tip.head.revision }))
     }
 
     async fn list_apis(
@@ -72,7 +72,7 @@ impl Apis for Api {
         Ok(Response::new(v1::ListApisResponse {
             apis,
             next_page_token,
-            revision: view.head.revision,
+            revision: view.tip.head.revision,
         }))
     }
 
@@ -161,7 +161,7 @@ impl Apis for Api {
             page.of(places.map(|p| ((*p.0.as_bytes(), *p.1.as_bytes()), *p)));
         let publications =
             places.into_iter().filter_map(|place| views::publication(state, place)).collect();
-        let revision = view.head.revision;
+        let revision = view.tip.head.revision;
         Ok(Response::new(v1::ListPublicationsResponse { publications, next_page_token, revision }))
     }
 }

@@ -56,7 +56,7 @@ impl Bindings for Api {
         };
         Ok(Response::new(v1::GetBindingResponse {
             binding: Some(binding),
-            revision: view.head.revision,
+            revision: view.tip.head.revision,
         }))
     }
 
@@ -85,7 +85,7 @@ impl Bindings for Api {
             page.of(places.map(|p| ((*p.0.as_bytes(), *p.1.as_bytes()), p)));
         let bindings =
             places.into_iter().filter_map(|place| views::binding(state, place)).collect();
-        let revision = view.head.revision;
+        let revision = view.tip.head.revision;
         Ok(Response::new(v1::ListBindingsResponse { bindings, next_page_token, revision }))
     }
 

@@ -44,7 +44,10 @@ impl Environments for Api {
             .fields
             .id;
         let environment = views::environment(&view.state, id);
-        Ok(Response::new(v1::GetEnvironmentResponse { environment, revision: view.head.revision }))
+        Ok(Response::new(v1::GetEnvironmentResponse {
+            environment,
+            revision: view.tip.head.revision,
+        }))
     }
 
     async fn list_environments(
@@ -60,7 +63,7 @@ impl Environments for Api {
         let (ids, next_page_token) = page.of(named.map(|(id, _)| (*id.as_bytes(), *id)));
         let environments =
             ids.into_iter().filter_map(|id| views::environment(&view.state, id)).collect();
-        let revision = view.head.revision;
+        let revision = view.tip.head.revision;
         Ok(Response::new(v1::ListEnvironmentsResponse { environments, next_page_token, revision }))
     }
 

@@ -46,7 +46,7 @@ impl Events for Api {
         &self,
         request: Request<v1::TailEventsRequest>,
     ) -> Result<Response<Self::TailEventsStream>, Status> {
-        let head = self.engine.view().head.revision;
+        let head = self.engine.view().tip.head.revision;
         let from = match request.get_ref().revision_from {
             0 => head + 1,
             from if from > head + 1 => {

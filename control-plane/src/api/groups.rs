@@ -48,7 +48,7 @@ impl ApiGroups for Api {
             .fields
             .id;
         let api_group = views::group(&view.state, id);
-        Ok(Response::new(v1::GetApiGroupResponse { api_group, revision: view.head.revision }))
+        Ok(Response::new(v1::GetApiGroupResponse { api_group, revision: view.tip.head.revision }))
     }
 
     async fn list_api_groups(
@@ -63,7 +63,7 @@ impl ApiGroups for Api {
             .filter(|(_, group)| contains(group.fields.name.as_str(), &request.name_contains));
         let (ids, next_page_token) = page.of(named.map(|(id, _)| (*id.as_bytes(), *id)));
         let api_groups = ids.into_iter().filter_map(|id| views::group(&view.state, id)).collect();
-        let revision = view.head.revision;
+        let revision = view.tip.head.revision;
         Ok(Response::new(v1::ListApiGroupsResponse { api_groups, next_page_token, revision }))
     }
 

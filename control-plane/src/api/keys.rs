@@ -73,7 +73,7 @@ impl SignatureKeys for Api {
         let signature_key = views::key(&view.state, id);
         Ok(Response::new(v1::GetSignatureKeyResponse {
             signature_key,
-            revision: view.head.revision,
+            revision: view.tip.head.revision,
         }))
     }
 
@@ -101,7 +101,7 @@ impl SignatureKeys for Api {
         });
         let (ids, next_page_token) = page.of(keys.map(|(id, _)| (*id.as_bytes(), *id)));
         let signature_keys = ids.into_iter().filter_map(|id| views::key(&view.state, id)).collect();
-        let revision = view.head.revision;
+        let revision = view.tip.head.revision;
         Ok(Response::new(v1::ListSignatureKeysResponse {
             signature_keys,
             next_page_token,

@@ -1,4 +1,4 @@
-//! The management API and the nodes' stream over gRPC: parses at the edge, hands commands to the
+//! The management API over gRPC, on one listener with the nodes' streams: parses at the edge, hands commands to the
 //! engine, answers from immutable views. tonic is named here and nowhere else in this crate.
 
 mod api_fields;
@@ -13,7 +13,6 @@ mod page;
 mod payload;
 mod server;
 mod status;
-mod sync;
 mod trust;
 mod views;
 mod write;
@@ -21,16 +20,14 @@ mod write;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use countersign_shared::id::LogId;
+use countersign_feed::commits::Commits;
+use countersign_feed::nodes::{NodeRegistry, SILENT_INTERVALS_MAX};
 use tokio::sync::watch;
 
 use crate::clock;
 use crate::engine::EngineHandle;
-use crate::feed::Feed;
 use crate::history::History;
 use crate::keystore::Sealer;
-use crate::metrics::{EngineMetrics, StreamMetrics};
-use crate::nodes::{NodeRegistry, SILENT_INTERVALS_MAX};
 
 pub use server::serve;
 
@@ -39,12 +36,9 @@ pub use server::serve;
 pub struct Parts {
     pub engine: EngineHandle,
     pub history: History,
-    pub feed: Arc<Feed>,
     pub sealer: Sealer,
-    pub log_id: LogId,
     pub nodes: Arc<NodeRegistry>,
-    pub metrics: Arc<StreamMetrics>,
-    pub engine_metrics: Arc<EngineMetrics>,
+    pub commits: Arc<Commits>,
     pub bookmark_interval_ms: u32,
     /// Turns true when the server begins to stop: streams end then.
     pub stopping: watch::Receiver<bool>,

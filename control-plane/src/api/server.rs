@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use countersign_feed::server::Streams;
 use countersign_proto::v1::api_groups_server::ApiGroupsServer;
 use countersign_proto::v1::apis_server::ApisServer;
 use countersign_proto::v1::bindings_server::BindingsServer;
@@ -16,6 +17,7 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
 use super::Api;
+use crate::source::LogSource;
 
 /// Streams and calls that one connection may have open.
 const STREAMS_PER_CONNECTION_MAX: u32 = 1_024;
@@ -26,6 +28,7 @@ const PING_WAIT: Duration = Duration::from_secs(10);
 /// Serves until `stop` is there, then lets calls that are under way finish.
 pub async fn serve(
     api: Api,
+    streams: Streams<LogSource>,
     listener: TcpListener,
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
@@ -37,7 +40,7 @@ pub async fn serve(
     health.set_serving::<BindingsServer<Api>>().await;
     health.set_serving::<EventsServer<Api>>().await;
     health.set_serving::<NodesServer<Api>>().await;
-    health.set_serving::<SyncServer<Api>>().await;
+    health.set_serving::<SyncServer<Streams<LogSource>>>().await;
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(countersign_proto::DESCRIPTORS)
@@ -56,8 +59,8 @@ pub async fn serve(
         .add_service(SignatureKeysServer::new(api.clone()))
         .add_service(BindingsServer::new(api.clone()))
         .add_service(EventsServer::new(api.clone()))
-        .add_service(NodesServer::new(api.clone()))
-        .add_service(SyncServer::new(api))
+        .add_service(NodesServer::new(api))
+        .add_service(streams.into_service())
         .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), stop)
         .await?;
     Ok(())

@@ -1,17 +1,12 @@
 //! Errors as callers see them: the one place where they become gRPC statuses, with
 //! `google.rpc.ErrorInfo` (domain `countersign`) and, for bad fields, `BadRequest`.
 
-use std::collections::HashMap;
-
-use countersign_proto::convert::InvalidField;
+pub(super) use countersign_feed::server::status::{invalid, status};
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
 use crate::engine::ExecuteError;
 use crate::history::HistoryError;
 use crate::rejection::Rejection;
-
-pub(super) const DOMAIN: &str = "countersign";
 
 pub(super) fn of_execute(error: ExecuteError) -> Status {
     match error {
@@ -122,15 +117,6 @@ pub(super) fn of_rejection(rejection: Rejection) -> Status {
     status(code, reason, message, metadata)
 }
 
-pub(super) fn invalid(fields: Vec<InvalidField>) -> Status {
-    let message = Rejection::InvalidFields(fields.clone()).to_string();
-    let violations: Vec<FieldViolation> =
-        fields.into_iter().map(|bad| FieldViolation::new(bad.field, bad.reason)).collect();
-    let mut details = ErrorDetails::with_bad_request(violations);
-    details.set_error_info("INVALID_FIELDS", DOMAIN, HashMap::new());
-    Status::with_error_details(Code::InvalidArgument, message, details)
-}
-
 pub(super) fn of_history(error: &HistoryError) -> Status {
     let message = error.to_string();
     match error {
@@ -145,20 +131,4 @@ pub(super) fn of_history(error: &HistoryError) -> Status {
             status(Code::DataLoss, "LOG_DAMAGED", message, [])
         }
     }
-}
-
-/// A status with a reason of its own.
-pub(super) fn status<'a>(
-    code: Code,
-    reason: &str,
-    message: impl Into<String>,
-    metadata: impl IntoIterator<Item = (&'a str, String)>,
-) -> Status {
-    let metadata: HashMap<String, String> =
-        metadata.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
-    Status::with_error_details(
-        code,
-        message,
-        ErrorDetails::with_error_info(reason, DOMAIN, metadata),
-    )
 }

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use countersign_shared::id::LogId;
 
-mod chain;
 mod checkpoint;
 mod data_dir;
 pub(crate) mod disk;
@@ -23,7 +22,7 @@ mod snapshots;
 mod stored;
 mod watchdog;
 
-pub use chain::ChainHash;
+pub use countersign_shared::chain::{ChainHash, Head};
 pub use data_dir::DataDir;
 pub use disk::DiskError;
 pub use local::LocalLog;
@@ -39,27 +38,6 @@ pub const APPEND_RECORDS_MAX: usize = 4096;
 pub const APPEND_BYTES_MAX: usize = 1024 * 1024;
 /// A read stops after the record with which it reaches this many bytes.
 pub const READ_BYTES_MAX: usize = 4 * 1024 * 1024;
-
-/// The end of a log. Revision 0 is the empty log, whose hash is that of the log's id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Head {
-    pub revision: u64,
-    pub hash: ChainHash,
-}
-
-impl Head {
-    /// The head of an empty log.
-    pub fn genesis(log_id: LogId) -> Self {
-        Self { revision: 0, hash: ChainHash::genesis(log_id) }
-    }
-
-    /// The head after one more record.
-    #[must_use]
-    pub fn then(self, record: &[u8]) -> Self {
-        let revision = self.revision + 1;
-        Self { revision, hash: self.hash.then(revision, record) }
-    }
-}
 
 /// A record with its place in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use countersign_control_plane::feed::{Publisher, Window};
+use countersign_control_plane::publisher::Publisher;
 use countersign_data_plane::replica::EnvironmentReplica;
 use countersign_data_plane::table::{Asked, ListPlace, RoutingTable, Signer, Signing};
+use countersign_feed::Window;
 use countersign_shared::api::Method;
 use countersign_shared::id::{ApiId, EnvironmentId};
 use countersign_shared::signing::{BasicSigner, HmacSigner};

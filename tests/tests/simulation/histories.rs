@@ -5,9 +5,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
 
-use countersign_control_plane::feed::Digests;
 use countersign_control_plane::history::decode_event;
 use countersign_control_plane::log::{Head, LogReader};
+use countersign_feed::Digests;
 use countersign_proto::convert::record_from_proto;
 use countersign_shared::id::{ApiId, EnvironmentId, KeyId};
 use countersign_shared::secret::Fingerprint;

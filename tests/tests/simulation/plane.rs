@@ -7,15 +7,16 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use countersign_control_plane::Limits;
-use countersign_control_plane::decide::find_environment;
 use countersign_control_plane::engine::{Engine, View, Writer};
-use countersign_control_plane::feed::{Feed, Window, snapshot_chunks};
 use countersign_control_plane::keystore::Sealer;
 use countersign_control_plane::log::{EventLog, LogReader};
 use countersign_control_plane::metrics::EngineMetrics;
+use countersign_control_plane::publisher::snapshot_chunks;
 use countersign_control_plane::recover::recover;
 use countersign_control_plane::snapshotter::Snapshotter;
-use countersign_control_plane::stream::{self, Next, NodeStream, ResumeError};
+use countersign_control_plane::source;
+use countersign_feed::stream::{Next, NodeStream};
+use countersign_feed::{Feed, Refused as Refusal, Window};
 use countersign_proto::v1;
 use countersign_proto::v1::subscribe_response::Message as ToNode;
 use countersign_shared::id::LogId;
@@ -110,18 +111,18 @@ impl Running {
         room: usize,
     ) -> Result<v1::Welcome, Refused> {
         let view = self.view.load_full();
-        let find = |text: &String| Ok(find_environment(&view.state, text)?.fields.id);
-        let environments: Result<Vec<_>, countersign_control_plane::rejection::Rejection> =
-            hello.environments.iter().map(find).collect();
-        let environments = environments.map_err(|_| Refused::UnknownEnvironment)?;
-        let resume = match stream::resume(hello, self.log_id, &*self.reader) {
+        let find = |text: &String| source::environment(&view, text);
+        let served: Result<Vec<_>, _> = hello.environments.iter().map(find).collect();
+        let served = served.map_err(|_| Refused::UnknownEnvironment)?;
+        let environments = served.iter().map(|environment| environment.id).collect();
+        let resume = match source::resume(hello, self.log_id, &*self.reader) {
             Ok(resume) => resume,
-            Err(ResumeError::RolledBack { .. }) => return Err(Refused::RolledBack),
-            Err(ResumeError::Read(error)) => panic!("{error}"),
+            Err(Refusal::RolledBack { .. }) => return Err(Refused::RolledBack),
+            Err(error @ Refusal::Damaged(_)) => panic!("{error}"),
         };
         let interval = Duration::from_millis(BOOKMARK_INTERVAL_MS);
         let stream = NodeStream::begin(environments, resume, interval, &self.feed);
-        let welcome = stream.welcome(self.log_id, &view);
+        let welcome = stream.welcome(self.log_id, &served);
         let served = Served {
             node,
             acked: None,
@@ -149,7 +150,7 @@ impl Running {
                 if let Some(chunk) = chunks.pop_front() {
                     due.push(ToNode::SnapshotChunk(chunk));
                 } else {
-                    let end = served.stream.snapshot_end(view);
+                    let end = served.stream.snapshot_end(&view.tip);
                     let former = served.snapshot_at.replace(end.revision);
                     Broken::unless(former != Some(end.revision), || {
                         format!("node-{} is sent the same snapshot twice", served.node)
@@ -158,21 +159,23 @@ impl Running {
                     served.snapshot = None;
                 }
             } else if let Some(ack) = served.heard.pop_front() {
-                let acked = served.stream.acked(since, &ack, &self.feed, seen);
+                let acked = served.stream.acked(since, &ack, &self.feed, &seen.tip);
                 heals |= acked.heals;
                 served.acked = (acked.same == Some(true)).then_some(ack.revision);
                 if acked.heals {
                     served.snapshot_at = None;
                 }
             } else {
-                match served.stream.next(since, &self.feed, seen) {
+                match served.stream.next(since, &self.feed, &seen.tip) {
                     None => break,
                     Some(Next::Delta(delta)) => due.push(ToNode::Delta(delta)),
                     Some(Next::Bookmark(bookmark)) => due.push(ToNode::Bookmark(bookmark)),
                     Some(Next::Snapshot) => {
-                        let of = served.stream.environments();
-                        let chunks = snapshot_chunks(&self.sealer, &seen.state, of).unwrap();
-                        served.snapshot = Some((Arc::clone(seen), chunks.into()));
+                        let of = served.stream.environments().iter();
+                        let chunks = of.flat_map(|environment| {
+                            snapshot_chunks(&self.sealer, &seen.state, *environment).unwrap()
+                        });
+                        served.snapshot = Some((Arc::clone(seen), chunks.collect()));
                     }
                 }
             }

@@ -78,9 +78,9 @@ impl World {
         let Some(plane) = &self.plane else { return Ok(()) };
         self.histories.learn(&*plane.reader);
         let (newest, view) = (self.histories.newest(), plane.view.load_full());
-        let same = newest.head == view.head && newest.state.head() == view.state.head();
-        let (ours, theirs) = (newest.head.revision, view.head.revision);
-        let _ = newest.digests.set(view.digests.clone());
+        let same = newest.head == view.tip.head && newest.state.head() == view.state.head();
+        let (ours, theirs) = (newest.head.revision, view.tip.head.revision);
+        let _ = newest.digests.set(view.tip.digests.clone());
         self.say(|| format!("the log is at {ours}"));
         Broken::unless(same, || format!("the log leads to {ours}, the writer is at {theirs}"))
     }
@@ -104,7 +104,7 @@ impl World {
     /// have said so.
     pub(crate) fn is_level(&self) -> bool {
         let Some(plane) = &self.plane else { return false };
-        let head = plane.view.load().head;
+        let head = plane.view.load().tip.head;
         let has_said = |node: usize| {
             plane
                 .streams

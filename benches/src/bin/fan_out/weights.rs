@@ -7,13 +7,14 @@ use std::time::Duration;
 use countersign_control_plane::Limits;
 use countersign_control_plane::command::{Command, Reference, Request};
 use countersign_control_plane::engine::{Engine, Envelope, Writer};
-use countersign_control_plane::feed::{Window, snapshot_chunks};
 use countersign_control_plane::keystore::{Keystore, MasterKey};
 use countersign_control_plane::log::MemoryLog;
 use countersign_control_plane::metrics::EngineMetrics;
+use countersign_control_plane::publisher::snapshot_chunks;
 use countersign_control_plane::recover::recover;
 use countersign_control_plane::snapshotter::Snapshotter;
-use countersign_control_plane::stream::{Next, NodeStream};
+use countersign_feed::Window;
+use countersign_feed::stream::{Next, NodeStream};
 use countersign_proto::v1;
 use countersign_proto::v1::subscribe_request::Message as FromNode;
 use countersign_proto::v1::subscribe_response::Message as ToNode;
@@ -65,17 +66,17 @@ impl Weights {
         });
         given(&mut writer, &sealer, bindings);
         let view = writer.view().load_full();
-        let head = Some(view.head.revision);
+        let head = Some(view.tip.head.revision);
         let mut stream = NodeStream::begin(vec![RELEASE], head, Duration::from_secs(5), &feed);
-        let Some(Next::Bookmark(bookmark)) = stream.next(Duration::ZERO, &feed, &view) else {
+        let Some(Next::Bookmark(bookmark)) = stream.next(Duration::ZERO, &feed, &view.tip) else {
             panic!("a stream begins with a bookmark")
         };
         ask(&mut writer, vec![(bind(1, 0, true), None)]);
         let view = writer.view().load_full();
-        let Some(Next::Delta(delta)) = stream.next(Duration::ZERO, &feed, &view) else {
+        let Some(Next::Delta(delta)) = stream.next(Duration::ZERO, &feed, &view.tip) else {
             panic!("a change is a delta")
         };
-        let chunks = snapshot_chunks(&sealer, &view.state, &[RELEASE]).unwrap();
+        let chunks = snapshot_chunks(&sealer, &view.state, RELEASE).unwrap();
         let ack = v1::Ack {
             revision: delta.revision,
             digest: vec![0; 32],

@@ -36,7 +36,7 @@ impl Nodes for Api {
             return Err(status::status(Code::NotFound, "NOT_FOUND", message, metadata));
         };
         let node = Some(Showing { api: self, view: &view }.node(name.clone(), node));
-        Ok(Response::new(v1::GetNodeResponse { node, revision: view.head.revision }))
+        Ok(Response::new(v1::GetNodeResponse { node, revision: view.tip.head.revision }))
     }
 
     /// The token is the last name of the page before: nodes are listed by name.
@@ -65,7 +65,7 @@ impl Nodes for Api {
         Ok(Response::new(v1::ListNodesResponse {
             nodes,
             next_page_token,
-            revision: view.head.revision,
+            revision: view.tip.head.revision,
         }))
     }
     async fn watch_nodes(

@@ -8,7 +8,7 @@ use data_encoding::HEXLOWER;
 
 use crate::api::Api;
 use crate::engine::View;
-use crate::nodes::{NodeStatus, Refusal};
+use countersign_feed::nodes::{NodeStatus, Refusal};
 
 /// What all nodes of one answer are shown against.
 pub(super) struct Showing<'a> {
@@ -32,7 +32,7 @@ impl Showing<'_> {
             last_contact_time: Some(timestamp(node.last_contact_ms)),
             sent_revision: node.sent_revision,
             acked_revision: node.acked_revision,
-            lag_revisions: self.view.head.revision.saturating_sub(node.acked_revision),
+            lag_revisions: self.view.tip.head.revision.saturating_sub(node.acked_revision),
             in_sync: node.in_sync,
             last_nack: node.last_nack.map(refusal),
             snapshots_sent: node.snapshots_sent,
@@ -45,10 +45,10 @@ impl Showing<'_> {
     }
 
     fn lag_ms(&self, acked: u64) -> u64 {
-        if acked >= self.view.head.revision {
+        if acked >= self.view.tip.head.revision {
             return 0;
         }
-        let committed = self.api.engine_metrics.commits.first_after(acked);
+        let committed = self.api.commits.first_after(acked);
         let lag = committed.map(|at| Instant::now().saturating_duration_since(at));
         lag.map_or(0, |lag| u64::try_from(lag.as_millis()).unwrap_or(u64::MAX))
     }

@@ -10,7 +10,7 @@ use tonic::{Code, Status};
 use crate::api::apis::named;
 use crate::api::{Api, status, stopped};
 use crate::decide::find_environment;
-use crate::nodes::standing::Standing;
+use countersign_feed::nodes::standing::Standing;
 
 /// The longest that one call waits.
 const WAIT_MAX: Duration = Duration::from_secs(30);
@@ -30,7 +30,7 @@ pub(super) async fn wait_for_revision(
     let environment =
         named(&request.environment, |text| Ok(find_environment(&view.state, text)?.fields.id))?;
     let revision = match request.revision {
-        0 => view.head.revision,
+        0 => view.tip.head.revision,
         revision => revision,
     };
     let asked = Duration::from_millis(request.timeout_ms.into());
@@ -42,7 +42,7 @@ pub(super) async fn wait_for_revision(
         let nodes = api.nodes.list();
         let standing = Standing::of(&nodes, environment, revision, api.heard_since_ms());
         // A revision that is not there yet is not reached, even where there is no node to wait for.
-        let is_there = api.engine.view().head.revision >= revision;
+        let is_there = api.engine.view().tip.head.revision >= revision;
         let reached = is_there && standing.is_reached();
         if reached || Instant::now() >= ends_at {
             return Ok(told(revision, reached, &standing));

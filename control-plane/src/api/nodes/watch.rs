@@ -65,7 +65,7 @@ fn news(
         told.insert(name, node);
     }
     let forgotten_nodes = former.into_keys().collect();
-    v1::WatchNodesResponse { nodes, forgotten_nodes, revision: view.head.revision }
+    v1::WatchNodesResponse { nodes, forgotten_nodes, revision: view.tip.head.revision }
 }
 
 /// Without what changes by itself.

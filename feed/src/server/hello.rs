@@ -2,17 +2,16 @@
 
 use countersign_proto::convert::InvalidField;
 use countersign_proto::v1;
-use countersign_shared::id::EnvironmentId;
 use countersign_shared::text::Actor;
 use tonic::{Code, Status};
 
-use crate::api::{Api, status};
-use crate::decide::find_environment;
-use crate::stream::{self, PROTOCOL_VERSION, PROTOCOL_VERSION_MIN, ResumeError};
+use super::status;
+use crate::source::{Refused, ServedEnvironment, Source, Unserved};
+use crate::stream::{PROTOCOL_VERSION, PROTOCOL_VERSION_MIN, spoken};
 
 /// What a node has said of itself, parsed.
 pub(super) struct Hello {
-    pub(super) environments: Vec<EnvironmentId>,
+    pub(super) served: Vec<ServedEnvironment>,
     /// The version that is spoken on the stream: the newest that both sides know.
     pub(super) protocol_version: u32,
     /// The revision it can resume from: of this log, and with our hash.
@@ -20,7 +19,7 @@ pub(super) struct Hello {
 }
 
 impl Hello {
-    pub(super) fn parse(api: &Api, hello: &v1::Hello) -> Result<Self, Status> {
+    pub(super) fn parse(source: &impl Source, hello: &v1::Hello) -> Result<Self, Status> {
         let mut bad = Vec::new();
         for (field, text) in [("hello.node", &hello.node), ("hello.instance", &hello.instance)] {
             if let Err(error) = Actor::parse(text) {
@@ -33,17 +32,18 @@ impl Hello {
         if !bad.is_empty() {
             return Err(status::invalid(bad));
         }
-        let protocol_version = spoken(hello.protocol_version)?;
-        let view = api.engine.view();
-        let find = |text: &String| Ok(find_environment(&view.state, text)?.fields.id);
-        let environments: Result<_, _> = hello.environments.iter().map(find).collect();
-        let environments = environments.map_err(status::of_rejection)?;
-        Ok(Self { environments, protocol_version, resume: resume(api, hello)? })
+        let protocol_version = agreed(hello.protocol_version)?;
+        let view = source.view();
+        let find = |text: &String| source.environment(&view, text);
+        let served: Result<_, _> = hello.environments.iter().map(find).collect();
+        let served = served.map_err(unserved)?;
+        let resume = source.resume(hello).map_err(|why| refused(hello, why))?;
+        Ok(Self { served, protocol_version, resume })
     }
 }
 
-fn spoken(theirs: u32) -> Result<u32, Status> {
-    stream::spoken(theirs).ok_or_else(|| {
+fn agreed(theirs: u32) -> Result<u32, Status> {
+    spoken(theirs).ok_or_else(|| {
         let message = format!(
             "this control plane speaks versions {PROTOCOL_VERSION_MIN} to {PROTOCOL_VERSION} of the protocol, \
              the node only up to {theirs}: upgrade the node"
@@ -54,12 +54,20 @@ fn spoken(theirs: u32) -> Result<u32, Status> {
     })
 }
 
-/// Where the node goes on; one that proves that the log was rolled back is refused.
-fn resume(api: &Api, hello: &v1::Hello) -> Result<Option<u64>, Status> {
-    let head = match stream::resume(hello, api.log_id, &*api.history.reader) {
-        Ok(resume) => return Ok(resume),
-        Err(ResumeError::Read(error)) => return Err(status::of_history(&error.into())),
-        Err(ResumeError::RolledBack { head }) => head,
+fn unserved(unserved: Unserved) -> Status {
+    let message = unserved.to_string();
+    let metadata = [("kind", "environment".to_owned()), ("reference", unserved.reference)];
+    status::status(Code::NotFound, "NOT_FOUND", message, metadata)
+}
+
+/// A node that proves that the log was rolled back is not served, and told of once, here.
+fn refused(hello: &v1::Hello, why: Refused) -> Status {
+    let head = match why {
+        Refused::RolledBack { head } => head,
+        Refused::Damaged(error) => {
+            tracing::error!(error, "the log cannot be read");
+            return status::status(Code::DataLoss, "LOG_DAMAGED", error, []);
+        }
     };
     let message = format!(
         "node {} has seen revision {} of this log, which ends at {head} or differs there: the log was rolled back \
@@ -73,5 +81,5 @@ fn resume(api: &Api, hello: &v1::Hello) -> Result<Option<u64>, Status> {
         "LOG_ROLLED_BACK: a node has seen another history of this log"
     );
     let metadata = [("node_revision", hello.revision.to_string()), ("revision", head.to_string())];
-    Err(status::status(Code::FailedPrecondition, "LOG_ROLLED_BACK", message, metadata))
+    status::status(Code::FailedPrecondition, "LOG_ROLLED_BACK", message, metadata)
 }

@@ -13,8 +13,7 @@ use prometheus_client::registry::Unit;
 
 use super::propagation::{BOUNDS_US, Propagation};
 use super::{NodeRegistry, NodeStatus};
-use crate::clock;
-use crate::metrics::EngineMetrics;
+use crate::commits::Commits;
 
 /// Nodes that have lines of their own, the first by name; all others count in the sums alone.
 pub const NODES_TOLD_MAX: usize = 1_000;
@@ -23,7 +22,9 @@ pub const NODES_TOLD_MAX: usize = 1_000;
 #[derive(Debug)]
 pub struct Exposition {
     pub nodes: Arc<NodeRegistry>,
-    pub engine: Arc<EngineMetrics>,
+    pub commits: Arc<Commits>,
+    /// The clock of this process.
+    pub now_ms: fn() -> i64,
     /// A node that was not heard for so long is stale.
     pub silence_ms_max: i64,
 }
@@ -60,8 +61,8 @@ impl Exposition {
         encoder: &mut DescriptorEncoder,
         nodes: &[(String, NodeStatus)],
     ) -> fmt::Result {
-        let heard_since_ms = clock::now_ms() - self.silence_ms_max;
-        let (head, now) = (self.engine.revision(), Instant::now());
+        let heard_since_ms = (self.now_ms)() - self.silence_ms_max;
+        let (head, now) = (self.commits.newest(), Instant::now());
         let gauges: [Gauge<'_>; 6] = [
             ("connected", "Whether its stream is open", &|node| i64::from(node.connected)),
             ("stale", "Whether its stream is open and nothing is heard", &|node| {
@@ -80,7 +81,7 @@ impl Exposition {
                 "lag_milliseconds",
                 "For how long the oldest revision that it has not acknowledged is there",
                 &|node| {
-                    let first = self.engine.commits.first_after(node.acked_revision);
+                    let first = self.commits.first_after(node.acked_revision);
                     let lag = first.map(|first| now.saturating_duration_since(first));
                     lag.map_or(0, |lag| i64::try_from(lag.as_millis()).unwrap_or(i64::MAX))
                 },

@@ -1,5 +1,5 @@
 //! One node's stream, sans-IO: where it may begin, what is to be sent next, and what an answer
-//! means. `api/sync` does the sending and the waiting; the simulator runs these very lines. It
+//! means. `server` does the sending and the waiting; the simulator runs these very lines. It
 //! never waits and never reads a clock: `now` is the time since the stream began.
 
 use std::collections::VecDeque;
@@ -9,9 +9,8 @@ use std::time::Duration;
 use countersign_proto::v1;
 use countersign_shared::id::{EnvironmentId, LogId};
 
-use crate::engine::View;
-use crate::feed::{Feed, FeedEntry};
-use crate::log::{LogReader, ReadError};
+use crate::ring::{Feed, FeedEntry};
+use crate::source::{ServedEnvironment, Tip};
 
 /// The newest version of the protocol that is spoken here, and the oldest.
 pub const PROTOCOL_VERSION: u32 = 1;
@@ -23,33 +22,6 @@ const ENTRIES_AT_ONCE_MAX: usize = 256;
 /// a node that speaks too little.
 pub fn spoken(theirs: u32) -> Option<u32> {
     (theirs >= PROTOCOL_VERSION_MIN).then(|| theirs.min(PROTOCOL_VERSION))
-}
-
-/// Where a node may go on: the revision it has, if that is of this log and has our hash; `None`
-/// for one that begins anew. A node that has seen more of this log than there is, or something
-/// else than there is, proves that the log was rolled back or rewritten: it is not served.
-pub fn resume(
-    hello: &v1::Hello,
-    log_id: LogId,
-    reader: &dyn LogReader,
-) -> Result<Option<u64>, ResumeError> {
-    if hello.log_id.parse::<LogId>().ok() != Some(log_id) || hello.revision == 0 {
-        return Ok(None);
-    }
-    let ours = reader.hash_at(hello.revision)?;
-    if ours.is_some_and(|hash| hash.as_bytes().as_slice() == hello.hash) {
-        return Ok(Some(hello.revision));
-    }
-    Err(ResumeError::RolledBack { head: reader.head().revision })
-}
-
-/// Why a node is not served.
-#[derive(Debug, thiserror::Error)]
-pub enum ResumeError {
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    #[error("the log ends at {head}, or differs from what the node has seen of it")]
-    RolledBack { head: u64 },
 }
 
 /// What is to be sent.
@@ -129,28 +101,27 @@ impl NodeStream {
     }
 
     /// The first message, to a node that speaks our newest version.
-    pub fn welcome(&self, log_id: LogId, view: &View) -> v1::Welcome {
-        let served = |id: &EnvironmentId| {
-            let environment = view.state.environments().get(id);
-            let name = environment.map(|e| e.fields.name.to_string()).unwrap_or_default();
-            v1::ServedEnvironment { id: id.as_bytes().to_vec(), name }
-        };
+    pub fn welcome(&self, log_id: LogId, served: &[ServedEnvironment]) -> v1::Welcome {
+        let served = served.iter().map(|environment| v1::ServedEnvironment {
+            id: environment.id.as_bytes().to_vec(),
+            name: environment.name.clone(),
+        });
         v1::Welcome {
             log_id: log_id.to_string(),
             protocol_version: PROTOCOL_VERSION,
             bookmark_interval_ms: u32::try_from(self.bookmark_interval.as_millis())
                 .unwrap_or(u32::MAX),
-            environments: self.environments.iter().map(served).collect(),
+            environments: served.collect(),
             resumed: self.resumed,
         }
     }
 
     /// What is to be sent now; asked again after each, until there is nothing.
-    pub fn next(&mut self, now: Duration, feed: &Feed, view: &View) -> Option<Next> {
+    pub fn next(&mut self, now: Duration, feed: &Feed, tip: &Tip) -> Option<Next> {
         loop {
             if self.snapshot_due {
                 // The feed is a moment ahead of the view: a node is never taken backwards.
-                return (view.head.revision >= self.entries).then_some(Next::Snapshot);
+                return (tip.head.revision >= self.entries).then_some(Next::Snapshot);
             }
             if let Some(entry) = self.taken.pop_front() {
                 if let Some(delta) = self.delta(&entry) {
@@ -161,25 +132,25 @@ impl NodeStream {
             }
             match feed.since(self.entries, ENTRIES_AT_ONCE_MAX) {
                 None => self.snapshot_due = true,
-                Some(entries) if entries.is_empty() => return self.bookmark(now, view),
+                Some(entries) if entries.is_empty() => return self.bookmark(now, tip),
                 Some(entries) => self.taken.extend(entries),
             }
         }
     }
 
     /// The end of a snapshot of this view, which is what the node has then.
-    pub fn snapshot_end(&mut self, view: &View) -> v1::SnapshotEnd {
-        let revision = view.head.revision;
+    pub fn snapshot_end(&mut self, tip: &Tip) -> v1::SnapshotEnd {
+        let revision = tip.head.revision;
         (self.sent, self.entries, self.snapshot_due) = (revision, revision, false);
         self.taken.clear();
-        let hash = view.head.hash.as_bytes().to_vec();
-        v1::SnapshotEnd { revision, hash, digest: self.digest(view) }
+        let hash = tip.head.hash.as_bytes().to_vec();
+        v1::SnapshotEnd { revision, hash, digest: self.digest(tip) }
     }
 
     /// A table that differs from ours is sent anew, once in a bookmark interval.
-    pub fn acked(&mut self, now: Duration, ack: &v1::Ack, feed: &Feed, view: &View) -> Acked {
-        let ours = if view.head.revision == ack.revision {
-            Some(Arc::clone(&view.digests))
+    pub fn acked(&mut self, now: Duration, ack: &v1::Ack, feed: &Feed, tip: &Tip) -> Acked {
+        let ours = if tip.head.revision == ack.revision {
+            Some(Arc::clone(&tip.digests))
         } else {
             feed.digests_at(ack.revision)
         };
@@ -211,25 +182,25 @@ impl NodeStream {
 
     /// Tells the node how far the log is, and what its table amounts to there: where nothing of
     /// what came was for it, and where nothing came.
-    fn bookmark(&mut self, now: Duration, view: &View) -> Option<Next> {
+    fn bookmark(&mut self, now: Duration, tip: &Tip) -> Option<Next> {
         let is_due = now >= self.bookmark_at;
         if is_due {
             self.bookmark_at = now + self.bookmark_interval;
         }
         // What is in the feed and not yet in the view is bookmarked when it is in both.
-        let is_level = view.head.revision == self.entries;
+        let is_level = tip.head.revision == self.entries;
         if !is_level || !(is_due || !self.greeted || self.sent < self.entries) {
             return None;
         }
         self.greeted = true;
         self.bookmark_at = now + self.bookmark_interval;
         self.sent = self.entries;
-        let hash = view.head.hash.as_bytes().to_vec();
-        let digest = self.digest(view);
+        let hash = tip.head.hash.as_bytes().to_vec();
+        let digest = self.digest(tip);
         Some(Next::Bookmark(v1::Bookmark { revision: self.sent, hash, digest }))
     }
 
-    fn digest(&self, view: &View) -> Vec<u8> {
-        view.digests.of(&self.environments).as_bytes().to_vec()
+    fn digest(&self, tip: &Tip) -> Vec<u8> {
+        tip.digests.of(&self.environments).as_bytes().to_vec()
     }
 }

@@ -1,4 +1,4 @@
-//! The nodes that this control plane has seen since it started: who they are, what they were sent
+//! The nodes that have had a stream here since the process started: who they are, what they were sent
 //! and what they said of it. In memory only; a node that is gone is kept for a day.
 
 pub mod exposition;

@@ -12,18 +12,16 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 use tonic::{Code, Status, Streaming};
 
-use super::Sender;
-use crate::api::{Api, status, stopped};
-use crate::clock;
-use crate::engine::View;
-use crate::feed::snapshot_chunks;
+use super::{Sender, Streams, status, stopped, tip};
 use crate::nodes::{NodeStatus, Refusal, Registration};
+use crate::source::{NoSnapshot, Source};
 use crate::stream::{Acked, Next, NodeStream};
 
-pub(super) struct Subscription {
-    pub(super) api: Api,
+pub(super) struct Subscription<S> {
+    pub(super) streams: Streams<S>,
     pub(super) stream: NodeStream,
-    pub(super) protocol_version: u32,
+    /// The node's name.
+    pub(super) node: String,
     pub(super) began: Instant,
     pub(super) registration: Registration,
     pub(super) sender: Sender,
@@ -32,37 +30,29 @@ pub(super) struct Subscription {
 /// The stream has ended; there is nothing more to say on it.
 struct Gone;
 
-impl Subscription {
+impl<S: Source> Subscription<S> {
     pub(super) async fn run(
         mut self,
-        hello: v1::Hello,
+        welcome: v1::Welcome,
         mut from_node: Streaming<v1::SubscribeRequest>,
         mut replaced: oneshot::Receiver<()>,
     ) {
-        tracing::info!(
-            node = hello.node,
-            version = hello.version,
-            from_revision = hello.revision,
-            "node connected"
-        );
-        self.api.metrics.connected.inc();
-        let _ = self.serve(&hello, &mut from_node, &mut replaced).await;
-        self.api.metrics.connected.dec();
-        self.api.nodes.disconnect(&self.registration);
-        tracing::info!(node = hello.node, sent_revision = self.stream.sent(), "node disconnected");
+        self.streams.metrics.connected.inc();
+        let _ = self.serve(welcome, &mut from_node, &mut replaced).await;
+        self.streams.metrics.connected.dec();
+        self.streams.nodes.disconnect(&self.registration);
+        tracing::info!(node = self.node, sent_revision = self.stream.sent(), "node disconnected");
     }
 
     async fn serve(
         &mut self,
-        hello: &v1::Hello,
+        welcome: v1::Welcome,
         from_node: &mut Streaming<v1::SubscribeRequest>,
         replaced: &mut oneshot::Receiver<()>,
     ) -> Result<(), Gone> {
-        let mut welcome = self.stream.welcome(self.api.log_id, &self.api.engine.view());
-        welcome.protocol_version = self.protocol_version;
         self.send(ToNode::Welcome(welcome)).await?;
-        let mut revision = self.api.engine.revision();
-        let mut stopping = self.api.stopping.clone();
+        let mut revision = self.streams.source.revision();
+        let mut stopping = self.streams.stopping.clone();
         loop {
             self.send_due().await?;
             let due = self.began + self.stream.bookmark_at();
@@ -71,11 +61,11 @@ impl Subscription {
                     return self.end(status::status(Code::Unavailable, "STOPPING", "the control plane is stopping", [])).await;
                 }
                 _ = &mut *replaced => {
-                    let message = format!("another node named {} has connected: give each node a name of its own", hello.node);
+                    let message = format!("another node named {} has connected: give each node a name of its own", self.node);
                     return self.end(status::status(Code::Aborted, "NODE_REPLACED", message, [])).await;
                 }
                 message = from_node.next() => match message {
-                    Some(Ok(v1::SubscribeRequest { message: Some(message) })) => self.hear(hello, message).await?,
+                    Some(Ok(v1::SubscribeRequest { message: Some(message) })) => self.hear(message).await?,
                     Some(Ok(_)) => {}
                     Some(Err(_)) | None => return Err(Gone),
                 },
@@ -88,14 +78,14 @@ impl Subscription {
     /// Sends until there is nothing that is due.
     async fn send_due(&mut self) -> Result<(), Gone> {
         loop {
-            let view = self.api.engine.view();
+            let view = self.streams.source.view();
             let now = self.began.elapsed();
-            match self.stream.next(now, &self.api.feed, &view) {
+            match self.stream.next(now, self.streams.source.feed(), tip(&view)) {
                 None => return Ok(()),
                 Some(Next::Snapshot) => self.snapshot(view).await?,
                 Some(Next::Delta(delta)) => {
                     self.send(ToNode::Delta(delta)).await?;
-                    self.api.metrics.deltas.inc();
+                    self.streams.metrics.deltas.inc();
                     self.was_sent(|node| node.deltas_sent += 1);
                 }
                 Some(Next::Bookmark(bookmark)) => {
@@ -107,12 +97,15 @@ impl Subscription {
     }
 
     /// Sends the whole table as it is in the view.
-    async fn snapshot(&mut self, view: Arc<View>) -> Result<(), Gone> {
-        let (sealer, of) = (self.api.sealer.clone(), Arc::clone(&view));
+    async fn snapshot(&mut self, view: Arc<S::View>) -> Result<(), Gone> {
+        let (streams, of) = (self.streams.clone(), Arc::clone(&view));
         let environments = self.stream.environments().to_vec();
-        let made =
-            tokio::task::spawn_blocking(move || snapshot_chunks(&sealer, &of.state, &environments))
-                .await;
+        let made = tokio::task::spawn_blocking(move || {
+            let chunks = |environment| streams.source.snapshot(&of, environment);
+            let made: Result<Vec<_>, NoSnapshot> = environments.into_iter().map(chunks).collect();
+            made
+        })
+        .await;
         let chunks = match made {
             Ok(Ok(chunks)) => chunks,
             Ok(Err(error)) => {
@@ -123,40 +116,40 @@ impl Subscription {
             }
             Err(_) => return Err(Gone),
         };
-        for chunk in chunks {
+        for chunk in chunks.into_iter().flatten() {
             self.send(ToNode::SnapshotChunk(chunk)).await?;
         }
-        let end = self.stream.snapshot_end(&view);
+        let end = self.stream.snapshot_end(tip(&view));
         self.send(ToNode::SnapshotEnd(end)).await?;
-        self.api.metrics.snapshots.inc();
+        self.streams.metrics.snapshots.inc();
         self.was_sent(|node| node.snapshots_sent += 1);
         Ok(())
     }
 
     fn was_sent(&self, count: impl FnOnce(&mut NodeStatus)) {
-        self.api.nodes.update(&self.registration, |node| {
+        self.streams.nodes.update(&self.registration, |node| {
             node.sent_revision = self.stream.sent();
             count(node);
         });
     }
 
-    async fn hear(&mut self, hello: &v1::Hello, message: FromNode) -> Result<(), Gone> {
-        let now_ms = clock::now_ms();
+    async fn hear(&mut self, message: FromNode) -> Result<(), Gone> {
+        let now_ms = (self.streams.now_ms)();
         match message {
             FromNode::Ack(ack) => {
-                self.acked(hello, now_ms, &ack);
+                self.acked(now_ms, &ack);
                 Ok(())
             }
             FromNode::Nack(nack) => {
                 tracing::warn!(
-                    node = hello.node,
+                    node = self.node,
                     revision = nack.revision,
                     reason = nack.reason,
                     "node refused a change"
                 );
-                self.api.metrics.nacks.inc();
+                self.streams.metrics.nacks.inc();
                 let reason: String = nack.reason.chars().take(1_000).collect();
-                self.api.nodes.update(&self.registration, |node| {
+                self.streams.nodes.update(&self.registration, |node| {
                     node.last_contact_ms = now_ms;
                     node.in_sync = false;
                     node.last_nack = Some(Refusal {
@@ -177,20 +170,21 @@ impl Subscription {
     }
 
     /// A table that differs from ours is healed by a snapshot, and counted.
-    fn acked(&mut self, hello: &v1::Hello, now_ms: i64, ack: &v1::Ack) {
+    fn acked(&mut self, now_ms: i64, ack: &v1::Ack) {
         let heard = std::time::Instant::now();
-        let (now, view) = (self.began.elapsed(), self.api.engine.view());
-        let Acked { same, heals } = self.stream.acked(now, ack, &self.api.feed, &view);
-        self.api.nodes.update(&self.registration, |node| {
+        let (now, view) = (self.began.elapsed(), self.streams.source.view());
+        let feed = self.streams.source.feed();
+        let Acked { same, heals } = self.stream.acked(now, ack, feed, tip(&view));
+        self.streams.nodes.update(&self.registration, |node| {
             node.last_contact_ms = now_ms;
-            node.acked(ack.revision, &self.api.engine_metrics.commits, heard);
+            node.acked(ack.revision, &self.streams.commits, heard);
             node.applied_at_ms = ack.applied_at_ms;
             node.in_sync = same.unwrap_or(node.in_sync);
         });
         if heals {
-            self.api.metrics.digest_mismatches.inc();
+            self.streams.metrics.digest_mismatches.inc();
             tracing::warn!(
-                node = hello.node,
+                node = self.node,
                 revision = ack.revision,
                 "the node's table differs from ours; sending it anew"
             );

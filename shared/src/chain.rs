@@ -4,9 +4,31 @@
 
 use std::fmt;
 
-use countersign_shared::id::LogId;
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
+
+use crate::id::LogId;
+
+/// The end of a log. Revision 0 is the empty log, whose hash is that of the log's id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    pub revision: u64,
+    pub hash: ChainHash,
+}
+
+impl Head {
+    /// The head of an empty log.
+    pub fn genesis(log_id: LogId) -> Self {
+        Self { revision: 0, hash: ChainHash::genesis(log_id) }
+    }
+
+    /// The head after one more record.
+    #[must_use]
+    pub fn then(self, record: &[u8]) -> Self {
+        let revision = self.revision + 1;
+        Self { revision, hash: self.hash.then(revision, record) }
+    }
+}
 
 /// The hash of a log up to a revision.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

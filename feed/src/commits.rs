@@ -1,6 +1,6 @@
 //! When each of the latest commits became visible, by the monotonic clock of this process: what the
-//! lag of a node and the time to its signature are measured against. Written by the engine alone;
-//! it is never read for a decision, and knows nothing of what was committed.
+//! lag of a node and the time to its signature are measured against. Written by whoever fills the
+//! feed; it is never read for a decision, and knows nothing of what was committed.
 
 use std::collections::VecDeque;
 use std::sync::{PoisonError, RwLock};
@@ -21,6 +21,12 @@ impl Commits {
             commits.pop_front();
         }
         commits.push_back((revision, at));
+    }
+
+    /// The newest revision that is visible; 0 before the first.
+    pub fn newest(&self) -> u64 {
+        let commits = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        commits.back().map_or(0, |(revision, _)| *revision)
     }
 
     /// When the oldest commit after a revision became visible; where that one is forgotten, the
@@ -51,7 +57,7 @@ mod tests {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
         let commits = Commits::default();
-        assert_eq!(commits.first_after(0), None);
+        assert_eq!((commits.first_after(0), commits.newest()), (None, 0));
         for (revision, ms) in [(4, 0), (6, 10), (7, 20)] {
             commits.record(revision, at(ms));
         }
@@ -61,6 +67,7 @@ mod tests {
         assert_eq!(commits.between(4, 7), [at(10), at(20)]);
         assert_eq!(commits.between(4, 6), [at(10)]);
         assert!(commits.between(7, 7).is_empty());
+        assert_eq!(commits.newest(), 7);
     }
 
     #[test]

@@ -1,28 +1,19 @@
-//! The feed: one bounded ring of encoded changes, shared by all streams. The engine pushes, each
-//! stream reads with a cursor of its own; a slow stream costs the engine nothing and, once it has
-//! fallen out of the ring, gets a snapshot.
+//! The feed: one bounded ring of encoded changes, shared by all streams. Whoever has the log pushes,
+//! each stream reads with a cursor of its own; a slow stream costs the writer nothing and, once it
+//! has fallen out of the ring, gets a snapshot.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
-use countersign_proto::v1;
-use countersign_shared::digest::{TableDigest, term};
-use countersign_shared::event::Event;
+use countersign_shared::chain::Head;
+use countersign_shared::digest::TableDigest;
 use countersign_shared::id::EnvironmentId;
-use countersign_shared::state::State;
-use prost::Message;
-
-use crate::keystore::{Sealer, UnsealError};
-use crate::log::Head;
-use crate::project::{Change, Name, Resource, project, snapshot};
 
 /// How far back a node can be and still get deltas.
 pub const FEED_ENTRIES_MAX: usize = 8_192;
 /// The changes of the ring together; the oldest leave first.
 pub const FEED_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// One snapshot chunk, before the last resource that fills it.
-pub const CHUNK_BYTES_MAX: usize = 768 * 1024;
 
 /// How much the ring holds.
 #[derive(Debug, Clone, Copy)]
@@ -61,7 +52,8 @@ impl Digests {
         known.fold(TableDigest::ZERO, |sum, digest| sum.plus(*digest))
     }
 
-    fn entry(&mut self, environment: EnvironmentId) -> &mut TableDigest {
+    /// Of one environment, to be kept up with what changes there.
+    pub fn entry(&mut self, environment: EnvironmentId) -> &mut TableDigest {
         self.0.entry(environment).or_insert(TableDigest::ZERO)
     }
 }
@@ -74,7 +66,7 @@ struct Ring {
     newest: u64,
 }
 
-/// The shared ring. Written by the engine alone.
+/// The shared ring. Only one writes to it.
 #[derive(Debug, Default)]
 pub struct Feed {
     window: Window,
@@ -83,7 +75,7 @@ pub struct Feed {
 
 impl Feed {
     /// A ring that what comes after a revision goes into.
-    fn after(newest: u64, window: Window) -> Self {
+    pub fn after(newest: u64, window: Window) -> Self {
         Self { window, ring: RwLock::new(Ring { newest, ..Ring::default() }) }
     }
 
@@ -108,7 +100,8 @@ impl Feed {
         ring.entries.get(found).map(|entry| Arc::clone(&entry.digests))
     }
 
-    fn push(&self, entry: FeedEntry) {
+    /// What comes after all that was pushed before.
+    pub fn push(&self, entry: FeedEntry) {
         let mut ring = self.ring.write().unwrap_or_else(PoisonError::into_inner);
         ring.bytes += entry.bytes();
         ring.newest = entry.head.revision;
@@ -125,130 +118,6 @@ impl FeedEntry {
     fn bytes(&self) -> usize {
         self.changes.values().map(Bytes::len).sum()
     }
-}
-
-/// The writing end: turns what the engine commits into entries.
-#[derive(Debug)]
-pub struct Publisher {
-    feed: Arc<Feed>,
-    sealer: Sealer,
-    digests: Arc<Digests>,
-}
-
-impl Publisher {
-    /// Begins with the state that the first commit will change.
-    pub fn new(sealer: Sealer, state: &State, window: Window) -> Result<Self, UnsealError> {
-        let mut digests = Digests::default();
-        for environment in state.environments().keys() {
-            for (name, resource) in snapshot(state, *environment) {
-                let bytes = encode(&sealer, &resource)?;
-                let digest = digests.entry(*environment);
-                *digest = digest.add(term_of(*environment, name, &bytes));
-            }
-        }
-        let feed = Arc::new(Feed::after(state.head().revision, window));
-        Ok(Self { feed, sealer, digests: Arc::new(digests) })
-    }
-
-    pub fn feed(&self) -> Arc<Feed> {
-        Arc::clone(&self.feed)
-    }
-
-    pub fn digests(&self) -> Arc<Digests> {
-        Arc::clone(&self.digests)
-    }
-
-    /// Pushes what the events changed between two states.
-    pub fn publish<'a>(
-        &mut self,
-        before: &State,
-        after: &State,
-        events: impl Iterator<Item = &'a Event>,
-        head: Head,
-    ) -> Result<(), UnsealError> {
-        let mut sets: BTreeMap<EnvironmentId, v1::ChangeSet> = BTreeMap::new();
-        let changes = project(before, after, events);
-        if !changes.is_empty() {
-            let mut digests = Digests::clone(&self.digests);
-            for change in changes {
-                let environment = change.environment;
-                let message = self.encode_change(change, digests.entry(environment))?;
-                sets.entry(environment).or_default().changes.push(message);
-            }
-            self.digests = Arc::new(digests);
-        }
-        let changes =
-            sets.into_iter().map(|(env, set)| (env, Bytes::from(set.encode_to_vec()))).collect();
-        let digests = Arc::clone(&self.digests);
-        self.feed.push(FeedEntry { after: before.head().revision, head, changes, digests });
-        Ok(())
-    }
-
-    fn encode_change(
-        &self,
-        change: Change,
-        digest: &mut TableDigest,
-    ) -> Result<v1::Change, UnsealError> {
-        let Change { environment, name, before, after } = change;
-        if let Some(before) = before {
-            *digest = digest.sub(term_of(environment, name, &encode(&self.sealer, &before)?));
-        }
-        let resource = after.map(|after| encode(&self.sealer, &after)).transpose()?;
-        if let Some(bytes) = &resource {
-            *digest = digest.add(term_of(environment, name, bytes));
-        }
-        Ok(v1::Change { kind: name.kind().into(), id: name.id().to_vec(), resource })
-    }
-}
-
-/// A snapshot of some environments in chunks.
-pub fn snapshot_chunks(
-    sealer: &Sealer,
-    state: &State,
-    environments: &[EnvironmentId],
-) -> Result<Vec<v1::SnapshotChunk>, UnsealError> {
-    let mut chunks = Vec::new();
-    for environment in environments {
-        let mut set = v1::ChangeSet::default();
-        let mut bytes = 0;
-        for (name, resource) in snapshot(state, *environment) {
-            let resource = encode(sealer, &resource)?;
-            bytes += resource.len() + 32;
-            let change = v1::Change {
-                kind: name.kind().into(),
-                id: name.id().to_vec(),
-                resource: Some(resource),
-            };
-            set.changes.push(change);
-            if bytes >= CHUNK_BYTES_MAX {
-                chunks.push(chunk(*environment, &std::mem::take(&mut set)));
-                bytes = 0;
-            }
-        }
-        chunks.push(chunk(*environment, &set));
-    }
-    Ok(chunks)
-}
-
-fn chunk(environment: EnvironmentId, set: &v1::ChangeSet) -> v1::SnapshotChunk {
-    let change_set = Bytes::from(set.encode_to_vec());
-    let environment_id = environment.as_bytes().to_vec();
-    v1::SnapshotChunk { environments: vec![v1::EnvironmentChanges { environment_id, change_set }] }
-}
-
-fn encode(sealer: &Sealer, resource: &Resource) -> Result<Bytes, UnsealError> {
-    resource.encode(|key| {
-        let sealed = &key.secret.sealed;
-        sealer.unseal(key.id, sealed.secret_id, &sealed.ciphertext)
-    })
-}
-
-fn term_of(
-    environment: EnvironmentId,
-    name: Name,
-    bytes: &[u8],
-) -> countersign_shared::digest::Term {
-    term(environment, name.kind() as u8, name.id(), bytes)
 }
 
 #[cfg(test)]

@@ -1,0 +1,92 @@
+//! The log of this control plane as what nodes' streams read from. It decides where a node may go on,
+//! and has whole tables encoded; it sends nothing.
+
+use std::sync::Arc;
+
+use countersign_feed::source::NoSnapshot;
+use countersign_feed::{Feed, Refused, ServedEnvironment, Source, Unserved};
+use countersign_proto::v1;
+use countersign_shared::id::{EnvironmentId, LogId};
+use tokio::sync::watch;
+
+use crate::decide::find_environment;
+use crate::engine::{EngineHandle, View};
+use crate::keystore::Sealer;
+use crate::log::LogReader;
+use crate::publisher::snapshot_chunks;
+
+#[derive(Clone)]
+pub struct LogSource {
+    pub engine: EngineHandle,
+    pub feed: Arc<Feed>,
+    pub sealer: Sealer,
+    pub log_id: LogId,
+    pub reader: Arc<dyn LogReader>,
+}
+
+impl std::fmt::Debug for LogSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LogSource").field("log_id", &self.log_id).finish_non_exhaustive()
+    }
+}
+
+impl Source for LogSource {
+    type View = View;
+
+    fn log_id(&self) -> LogId {
+        self.log_id
+    }
+
+    fn view(&self) -> Arc<View> {
+        self.engine.view()
+    }
+
+    fn revision(&self) -> watch::Receiver<u64> {
+        self.engine.revision()
+    }
+
+    fn feed(&self) -> &Feed {
+        &self.feed
+    }
+
+    fn environment(&self, view: &View, text: &str) -> Result<ServedEnvironment, Unserved> {
+        environment(view, text)
+    }
+
+    fn resume(&self, hello: &v1::Hello) -> Result<Option<u64>, Refused> {
+        resume(hello, self.log_id, &*self.reader)
+    }
+
+    fn snapshot(
+        &self,
+        view: &View,
+        environment: EnvironmentId,
+    ) -> Result<Vec<v1::SnapshotChunk>, NoSnapshot> {
+        snapshot_chunks(&self.sealer, &view.state, environment)
+            .map_err(|error| NoSnapshot(error.to_string()))
+    }
+}
+
+/// The environment of this id or name.
+pub fn environment(view: &View, text: &str) -> Result<ServedEnvironment, Unserved> {
+    let found = find_environment(&view.state, text);
+    let fields = &found.map_err(|_| Unserved::new(text))?.fields;
+    Ok(ServedEnvironment { id: fields.id, name: fields.name.to_string() })
+}
+
+/// Where a node may go on. One that has seen more of this log than there is, or something else than
+/// there is, proves that the log was rolled back or rewritten: it is not served.
+pub fn resume(
+    hello: &v1::Hello,
+    log_id: LogId,
+    reader: &dyn LogReader,
+) -> Result<Option<u64>, Refused> {
+    if hello.log_id.parse::<LogId>().ok() != Some(log_id) || hello.revision == 0 {
+        return Ok(None);
+    }
+    let ours = reader.hash_at(hello.revision).map_err(|e| Refused::Damaged(e.to_string()))?;
+    if ours.is_some_and(|hash| hash.as_bytes().as_slice() == hello.hash) {
+        return Ok(Some(hello.revision));
+    }
+    Err(Refused::RolledBack { head: reader.head().revision })
+}

@@ -1,0 +1,152 @@
+//! The nodes' service over gRPC. One task per stream reads the shared feed with a cursor of its own:
+//! a slow node is merely behind, and one that has fallen out of the ring gets a snapshot. tonic is
+//! named here and nowhere else in this crate.
+
+mod hello;
+pub mod status;
+mod subscription;
+
+use std::ops::Deref;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign_proto::convert::InvalidField;
+use countersign_proto::v1;
+use countersign_proto::v1::subscribe_request::Message as FromNode;
+use countersign_proto::v1::sync_server::{Sync, SyncServer};
+use futures_util::Stream;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, timeout};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::commits::Commits;
+use crate::metrics::StreamMetrics;
+use crate::nodes::{NodeRegistry, NodeStatus};
+use crate::source::{Source, Tip};
+use crate::stream::NodeStream;
+use hello::Hello;
+use subscription::Subscription;
+
+/// How long a new stream may take to say hello.
+const HELLO_WAIT: Duration = Duration::from_secs(10);
+/// Messages that wait for a slow node in its stream; the rest waits in the feed.
+const STREAM_QUEUE_MAX: usize = 8;
+
+type Sender = mpsc::Sender<Result<v1::SubscribeResponse, Status>>;
+
+/// What the streams of one process have in common.
+#[derive(Debug)]
+pub struct Parts<S> {
+    pub source: S,
+    pub nodes: Arc<NodeRegistry>,
+    /// What acknowledgements are timed against.
+    pub commits: Arc<Commits>,
+    pub metrics: Arc<StreamMetrics>,
+    pub bookmark_interval: Duration,
+    /// Turns true when the server begins to stop: streams end then.
+    pub stopping: watch::Receiver<bool>,
+    /// The clock of this process.
+    pub now_ms: fn() -> i64,
+}
+
+/// The service.
+#[derive(Debug)]
+pub struct Streams<S>(Arc<Parts<S>>);
+
+impl<S: Source> Streams<S> {
+    pub fn new(parts: Parts<S>) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    pub fn into_service(self) -> SyncServer<Self> {
+        SyncServer::new(self)
+    }
+}
+
+impl<S> Clone for Streams<S> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<S> Deref for Streams<S> {
+    type Target = Parts<S>;
+
+    fn deref(&self) -> &Parts<S> {
+        &self.0
+    }
+}
+
+#[tonic::async_trait]
+impl<S: Source> Sync for Streams<S> {
+    type SubscribeStream =
+        Pin<Box<dyn Stream<Item = Result<v1::SubscribeResponse, Status>> + Send>>;
+
+    async fn subscribe(
+        &self,
+        request: Request<Streaming<v1::SubscribeRequest>>,
+    ) -> Result<Response<Self::SubscribeStream>, Status> {
+        let address = request.remote_addr().map(|address| address.to_string()).unwrap_or_default();
+        let mut from_node = request.into_inner();
+        let hello = match timeout(HELLO_WAIT, from_node.message()).await {
+            Ok(Ok(Some(v1::SubscribeRequest { message: Some(FromNode::Hello(hello)) }))) => hello,
+            Ok(Err(status)) => return Err(status),
+            Ok(Ok(_)) | Err(_) => {
+                let rule = "a stream begins with Hello, within 10 s";
+                return Err(status::invalid(vec![InvalidField::new("hello", rule)]));
+            }
+        };
+        let Hello { served, protocol_version, resume } = Hello::parse(&self.source, &hello)?;
+        let environments: Vec<_> = served.iter().map(|environment| environment.id).collect();
+        let stream = NodeStream::begin(
+            environments.clone(),
+            resume,
+            self.bookmark_interval,
+            self.source.feed(),
+        );
+        let mut welcome = stream.welcome(self.source.log_id(), &served);
+        welcome.protocol_version = protocol_version;
+        let now_ms = (self.now_ms)();
+        let (registration, replaced) = self.nodes.connect(
+            &hello.node,
+            NodeStatus {
+                instance: hello.instance.clone(),
+                version: hello.version.clone(),
+                environments,
+                address,
+                connected: true,
+                connected_at_ms: now_ms,
+                last_contact_ms: now_ms,
+                acked_revision: resume.unwrap_or_default(),
+                timed_revision: resume.unwrap_or_else(|| tip(&self.source.view()).head.revision),
+                protocol_version,
+                ..NodeStatus::default()
+            },
+        );
+        let (sender, receiver) = mpsc::channel(STREAM_QUEUE_MAX);
+        let streams = self.clone();
+        let began = Instant::now();
+        let node = hello.node.clone();
+        let subscription = Subscription { streams, stream, node, began, registration, sender };
+        tracing::info!(
+            node = hello.node,
+            version = hello.version,
+            from_revision = hello.revision,
+            "node connected"
+        );
+        tokio::spawn(subscription.run(welcome, from_node, replaced));
+        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+    }
+}
+
+fn tip<V: AsRef<Tip>>(view: &Arc<V>) -> &Tip {
+    V::as_ref(view)
+}
+
+/// Waits for the server to begin to stop.
+async fn stopped(stopping: &mut watch::Receiver<bool>) {
+    // A sender that is gone means the same.
+    let _ = stopping.wait_for(|stopping| *stopping).await;
+}
