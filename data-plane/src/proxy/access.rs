@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use countersign_shared::api::ApiPath;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
+use http::{HeaderMap, Method, StatusCode, Version};
 
+use super::request_id::RequestId;
 use super::trace::Span;
 use crate::clock;
 use crate::telemetry::RouteClass;
@@ -133,9 +134,9 @@ impl Outcome {
         (class, tries): (RouteClass, u32),
         (status, refusal): (StatusCode, &'static str),
         after: Duration,
-        request_id: &HeaderValue,
+        request_id: &RequestId,
     ) -> Self {
-        let request_id = request_id.to_str().unwrap_or_default().to_owned();
+        let request_id = request_id.as_str().to_owned();
         Self { class, tries, status: status.as_u16(), refusal, after, request_id }
     }
 }

@@ -1,16 +1,16 @@
 //! What is told of a request when it is answered: always the counters, and of those few whose turn it
-//! is a record. It costs a request two looks at the clock.
+//! is a record. An answered request costs two looks at the clock, which all others share.
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use http::HeaderMap;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Response};
 use http_body::Body;
 
 use super::access::{Outcome, Record};
-use super::answer::AnswerBody;
+use super::answer::Reply;
 use super::body::InboundBody;
 use super::client::Client;
 use super::worker::Worker;
@@ -21,6 +21,7 @@ use crate::telemetry::{RouteClass, WorkerMeters};
 pub(super) struct Account<'w> {
     meters: &'w WorkerMeters,
     began: Instant,
+    answered_at: Cell<Option<Instant>>,
     class: Cell<RouteClass>,
     tries: Cell<u32>,
     record: RefCell<Option<Box<Record>>>,
@@ -39,10 +40,16 @@ impl<'w> Account<'w> {
         Self {
             meters: &worker.meters,
             began,
+            answered_at: Cell::new(None),
             class: Cell::default(),
             tries: Cell::new(0),
             record: RefCell::new(record),
         }
+    }
+
+    /// When the head of the request had come.
+    pub(super) fn began(&self) -> Instant {
+        self.began
     }
 
     pub(super) fn routed(&self, class: RouteClass, route: &Route) {
@@ -62,25 +69,24 @@ impl<'w> Account<'w> {
         self.note(|record| record.backend = Some(Arc::clone(&place.address)));
     }
 
-    pub(super) fn backend_answered(&self, after: Duration) {
+    /// The backend was asked, and has answered now.
+    pub(super) fn backend_answered(&self, asked: Instant, now: Instant) {
+        self.answered_at.set(Some(now));
+        let after = now.saturating_duration_since(asked);
         self.meters.backend_answered(after);
         self.note(|record| record.backend_time = after);
     }
 
     /// The head of the answer is ready. `refusal`: the code of an answer of our own, else empty.
-    pub(super) fn close(
-        self,
-        response: &mut Response<AnswerBody>,
-        refusal: &'static str,
-        request_id: &HeaderValue,
-    ) {
-        let after = clock::now().saturating_duration_since(self.began);
-        let (class, status) = (self.class.get(), response.status());
+    pub(super) fn close(self, reply: &mut Reply, refusal: &'static str) {
+        let now = self.answered_at.get().unwrap_or_else(clock::now);
+        let after = now.saturating_duration_since(self.began);
+        let (class, status) = (self.class.get(), reply.status);
         self.meters.answered(class, status, after);
         if let Some(mut record) = self.record.take() {
             let treated = (class, self.tries.get());
-            record.outcome = Outcome::new(treated, (status, refusal), after, request_id);
-            response.body_mut().record(record);
+            record.outcome = Outcome::new(treated, (status, refusal), after, &reply.request_id);
+            reply.body.record(record);
         }
     }
 

@@ -8,14 +8,29 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, UPGRADE};
-use http::{HeaderValue, Response, StatusCode};
+use http::{Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 
 use super::access::Record;
 use super::backend::{Answer, BackendBody, Tunnel};
 use super::client::Client;
+use super::fields::Fields;
+use super::headers::X_REQUEST_ID;
+use super::refusal::Told;
+use super::request_id::RequestId;
 use crate::clock;
+
+/// What a client gets.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) status: StatusCode,
+    /// The id is none of them, and of HTTP/1 nothing that is about the connection.
+    pub(super) fields: Fields,
+    pub(super) body: AnswerBody,
+    pub(super) request_id: RequestId,
+    /// What an answer of our own says; none: it is the backend's.
+    pub(super) told: Option<Told>,
+}
 
 /// What is sent to the client.
 #[derive(Debug)]
@@ -61,35 +76,36 @@ impl AnswerBody {
     }
 }
 
-/// Makes the client's response of the backend's answer.
-pub(super) fn pass_on(client: &Rc<Client>, answer: Answer, now: Instant) -> Response<AnswerBody> {
-    if answer.status == StatusCode::SWITCHING_PROTOCOLS {
-        return switch(answer);
-    }
-    let Answer { status, headers, mut body } = answer;
-    let body = match body.take_whole(now) {
-        Some(whole) => {
+impl Reply {
+    /// Passes a backend's answer on.
+    pub(super) fn of(
+        client: &Rc<Client>,
+        answer: Answer,
+        request_id: RequestId,
+        now: Instant,
+    ) -> Self {
+        let Answer { status, fields, mut body } = answer;
+        let body = if status == StatusCode::SWITCHING_PROTOCOLS {
+            // The backend has agreed to a WebSocket, and so do we.
+            let tunnel = body.into_tunnel().map(Box::new);
+            tunnel.map_or(AnswerBody::Whole(None), AnswerBody::Tunnel)
+        } else if let Some(whole) = body.take_whole(now) {
             client.expect_head(now);
             AnswerBody::whole(whole)
-        }
-        None => AnswerBody::Stream(Streamed { body, client: Rc::clone(client), record: None }),
-    };
-    let mut response = Response::new(body);
-    *response.status_mut() = status;
-    *response.headers_mut() = headers;
-    response
-}
+        } else {
+            AnswerBody::Stream(Streamed { body, client: Rc::clone(client), record: None })
+        };
+        Self { status, fields, body, request_id, told: None }
+    }
 
-/// The backend has agreed to a WebSocket, and so do we.
-fn switch(mut answer: Answer) -> Response<AnswerBody> {
-    let mut headers = std::mem::take(&mut answer.headers);
-    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-    let tunnel = answer.into_tunnel().map(Box::new);
-    let mut response = Response::new(tunnel.map_or(AnswerBody::Whole(None), AnswerBody::Tunnel));
-    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    *response.headers_mut() = headers;
-    response
+    /// As HTTP/2 has it.
+    pub(super) fn into_response(self) -> Response<AnswerBody> {
+        let mut response = Response::new(self.body);
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.fields.into_map();
+        response.headers_mut().insert(X_REQUEST_ID, self.request_id.into_value());
+        response
+    }
 }
 
 impl Body for AnswerBody {

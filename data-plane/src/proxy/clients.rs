@@ -88,17 +88,15 @@ impl Clients {
         (most == 0 || peer.is_trusted() || open < most).then_some(guest)
     }
 
-    /// Lets a request in, or says when the client may ask again. `now` is asked only where requests
-    /// are limited.
+    /// Lets a request in, or says when the client may ask again.
     pub(super) fn admit(
         &self,
         peer: &Peer,
         headers: &HeaderMap,
         trusted: &Trusted,
-        now: fn() -> Instant,
+        now: Instant,
     ) -> Result<(), Refusal> {
         let Some(rate) = self.rate else { return Ok(()) };
-        let now = now();
         let paid = match peer.guest() {
             Some(guest) if !peer.is_trusted() => guest.0.pay(rate, self.nanoseconds(now)),
             _ => {

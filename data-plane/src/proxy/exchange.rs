@@ -28,12 +28,12 @@ pub(super) struct Terms<'t> {
 
 /// Sends the request; to another place of the backend where one has no connection to offer, or no
 /// answer to a safe request, and tries are left.
-pub(super) async fn exchange(
+pub(super) async fn exchange<'t>(
     worker: &Worker,
-    terms: Terms<'_>,
-    place: &Place,
-    head: &mut Parts,
-    ours: &mut Ours,
+    terms: Terms<'t>,
+    place: &'t Place,
+    head: &Parts,
+    ours: &mut Ours<'t>,
     body: OutboundBody,
 ) -> Result<Answer, Refusal> {
     if terms.upgrade && !body.is_end_stream() {
@@ -54,12 +54,12 @@ pub(super) async fn exchange(
     Ok(answer)
 }
 
-async fn tries(
+async fn tries<'t>(
     worker: &Worker,
-    terms: Terms<'_>,
-    mut place: &Place,
-    head: &mut Parts,
-    ours: &mut Ours,
+    terms: Terms<'t>,
+    mut place: &'t Place,
+    head: &Parts,
+    ours: &mut Ours<'t>,
     mut body: OutboundBody,
 ) -> Result<Answer, Refusal> {
     let (pool, route) = (&worker.pool, terms.route);
@@ -88,18 +88,18 @@ async fn tries(
 }
 
 /// Another place of the backend has another Host, which is signed.
-fn readdress(
+fn readdress<'t>(
     worker: &Worker,
-    place: &Place,
-    terms: Terms<'_>,
+    place: &'t Place,
+    terms: Terms<'t>,
     head: &Parts,
-    ours: &mut Ours,
+    ours: &mut Ours<'t>,
 ) -> Result<(), Refusal> {
-    ours.host = place.host.clone();
+    ours.host = &place.host;
     let Some(signer) = terms.signer else { return Ok(()) };
     let target = Target::join(head.uri.path(), "", head.uri.query(), QueryMode::Raw);
     let target = target.map_err(|_| Refusal::SigningFailed)?;
     let (method, payload) = (&head.method, terms.payload);
-    ours.sign(worker.seal.sign(signer, method, &target, payload, clock::now(), &ours.host)?);
+    ours.sign(worker.seal.sign(signer, method, &target, payload, clock::now(), ours.host)?);
     Ok(())
 }

@@ -2,11 +2,11 @@
 //! `grpc-message`. What a backend answers goes on as it is.
 
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-use super::answer::AnswerBody;
-use super::refusal::Told;
+use super::answer::{AnswerBody, Reply};
+use super::fields::Fields;
 
 const GRPC: &str = "application/grpc";
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
@@ -22,13 +22,13 @@ pub(super) fn is_call(headers: &HeaderMap) -> bool {
 }
 
 /// Says a refusal as a caller understands it; any other answer stays.
-pub(super) fn translate(response: &mut Response<AnswerBody>) {
-    let Some(Told { code, message }) = response.extensions_mut().remove() else { return };
-    let status = status_of(response.status());
-    let message = utf8_percent_encode(&format!("{code}: {message}"), ESCAPED).to_string();
-    *response.status_mut() = StatusCode::OK;
-    *response.body_mut() = AnswerBody::Whole(None);
-    let headers = response.headers_mut();
+pub(super) fn translate(reply: &mut Reply) {
+    let (Some(told), Fields::Map(headers)) = (&reply.told, &mut reply.fields) else { return };
+    let status = status_of(reply.status);
+    let message = format!("{}: {}", told.code, told.message);
+    let message = utf8_percent_encode(&message, ESCAPED).to_string();
+    reply.status = StatusCode::OK;
+    reply.body = AnswerBody::Whole(None);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(GRPC));
     headers.insert(GRPC_STATUS, HeaderValue::from(status));
     if let Ok(message) = HeaderValue::try_from(message) {
@@ -64,6 +64,7 @@ fn status_of(status: StatusCode) -> u16 {
 mod tests {
     use super::*;
     use crate::proxy::refusal::Refusal;
+    use crate::proxy::request_id::RequestId;
 
     #[test]
     fn a_call_is_told_by_its_content_type() {
@@ -80,15 +81,15 @@ mod tests {
 
     #[test]
     fn a_refusal_becomes_a_status_and_a_message() {
-        let id = HeaderValue::from_static("1");
-        let mut response = Refusal::bad_request("100% wrong").into_response(&id);
-        translate(&mut response);
-        assert_eq!(response.status(), StatusCode::OK);
-        assert_eq!(response.headers()[GRPC_STATUS], "13");
-        assert_eq!(response.headers()[GRPC_MESSAGE], "BAD_REQUEST: 100%25 wrong");
-        let mut answered = Response::new(AnswerBody::Whole(None));
-        *answered.status_mut() = StatusCode::NOT_FOUND;
+        let id = RequestId::Theirs(HeaderValue::from_static("1"));
+        let mut reply = Refusal::bad_request("100% wrong").into_reply(id.clone());
+        translate(&mut reply);
+        assert_eq!(reply.status, StatusCode::OK);
+        let headers = reply.fields.into_map();
+        assert_eq!(headers[GRPC_STATUS], "13");
+        assert_eq!(headers[GRPC_MESSAGE], "BAD_REQUEST: 100%25 wrong");
+        let mut answered = Reply { told: None, ..Refusal::ApiNotFound.into_reply(id) };
         translate(&mut answered);
-        assert_eq!(answered.status(), StatusCode::NOT_FOUND, "a backend's answer stays");
+        assert_eq!(answered.status, StatusCode::NOT_FOUND, "a backend's answer stays");
     }
 }

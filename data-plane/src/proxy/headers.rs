@@ -33,7 +33,7 @@ pub(super) fn strip_request(headers: &mut HeaderMap, doomed: &Doomed, bound: boo
 
 /// Who asked and what for: as the node sees it, or, where a proxy is trusted that has a say, among
 /// the headers. The Host that was asked for goes.
-pub(super) fn forward(headers: &mut HeaderMap, peer: &Peer) -> Option<Forwarded> {
+pub(super) fn forward<'p>(headers: &mut HeaderMap, peer: &'p Peer) -> Option<Forwarded<'p>> {
     let asked = headers.remove(HOST);
     if peer.is_trusted() {
         go_on_forwarding(headers, peer, asked);

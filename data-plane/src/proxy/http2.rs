@@ -11,7 +11,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use http::header::{CONNECTION, COOKIE, HOST};
+use http::header::{COOKIE, HOST};
 use http::request::Parts;
 use http::{HeaderValue, Request, Response, Uri};
 use hyper::body::Incoming;
@@ -122,7 +122,7 @@ impl Drop for OpenStream {
 async fn answer(client: &Rc<Client>, request: Request<Incoming>) -> Response<AnswerBody> {
     let (mut head, body) = request.into_parts();
     let is_call = grpc::is_call(&head.headers);
-    let mut response = match to_origin_form(&mut head) {
+    let mut reply = match to_origin_form(&mut head) {
         Ok(()) => {
             let is_empty = http_body::Body::is_end_stream(&body);
             let body = if is_empty { InboundBody::Empty } else { InboundBody::Http2(body) };
@@ -130,11 +130,10 @@ async fn answer(client: &Rc<Client>, request: Request<Incoming>) -> Response<Ans
         }
         Err(refusal) => super::refuse(client, refusal),
     };
-    response.headers_mut().remove(CONNECTION);
     if is_call {
-        grpc::translate(&mut response);
+        grpc::translate(&mut reply);
     }
-    response
+    reply.into_response()
 }
 
 /// As a request of HTTP/1.1 says it: the authority in a Host header, the target without it, and one

@@ -14,6 +14,7 @@ mod connection;
 mod counted;
 mod edge;
 mod exchange;
+mod fields;
 mod grpc;
 mod headers;
 mod http1;
@@ -36,20 +37,21 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use countersign_shared::api;
 use countersign_shared::signing::{Payload, Target, clean_path};
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Method, Response, Uri};
+use http::{Method, Uri};
 
 use crate::clock;
 use crate::table::{Asked, Route, Signer, Signing};
 use crate::telemetry::RouteClass;
 use account::Account;
-use answer::AnswerBody;
+use answer::Reply;
+use backend::Answer;
 use body::{InboundBody, OutboundBody};
 use client::Client;
 use edge::Doomed;
@@ -58,6 +60,7 @@ use ours::Ours;
 use peer::Peer;
 pub use phase::Phase;
 use refusal::Refusal;
+use request_id::RequestId;
 pub use tls::{CertificateFiles, InvalidCertificate, Tls};
 pub use trace::Tracing;
 pub use upstream::{Resolve, Resolving, SystemResolver, UpstreamSettings, run_upstream};
@@ -66,71 +69,71 @@ use worker::{TableInForce, Worker};
 
 /// Answers one request: the backend's answer, or a refusal in its place. The head is used up; it is
 /// lent, for whatever a future owns is copied wherever the future goes.
-async fn handle(client: &Rc<Client>, head: &mut Parts, body: InboundBody) -> Response<AnswerBody> {
+async fn handle(client: &Rc<Client>, head: &mut Parts, body: InboundBody) -> Reply {
     client.alarm.silence();
     let worker = &client.worker;
     let request_id = worker.request_ids.take(&mut head.headers);
     let account = Account::open(client, head, &body);
-    let mut code = "";
-    let answer = forward(client, &account, &request_id, head, body).await;
-    let mut response = answer.unwrap_or_else(|refusal| {
-        code = refused(worker, &refusal, &request_id);
-        client.expect_head(clock::now());
-        refusal.into_response(&request_id)
-    });
-    account.close(&mut response, code, &request_id);
-    response.headers_mut().insert(headers::X_REQUEST_ID, request_id);
-    response
+    let (mut reply, code) = match forward(client, &account, &request_id, head, body).await {
+        Ok((answer, now)) => (Reply::of(client, answer, request_id, now), ""),
+        Err(refusal) => {
+            let code = refused(worker, &refusal, &request_id);
+            client.expect_head(clock::now());
+            (refusal.into_reply(request_id), code)
+        }
+    };
+    account.close(&mut reply, code);
+    reply
 }
 
 /// The answer to what could not be read as a request.
-fn refuse(client: &Client, refusal: Refusal) -> Response<AnswerBody> {
+fn refuse(client: &Client, refusal: Refusal) -> Reply {
     let worker = &client.worker;
     let request_id = worker.request_ids.next();
     refused(worker, &refusal, &request_id);
-    let mut response = refusal.into_response(&request_id);
-    worker.meters.answered(RouteClass::None, response.status(), Duration::ZERO);
-    response.headers_mut().insert(headers::X_REQUEST_ID, request_id);
+    let reply = refusal.into_reply(request_id);
+    worker.meters.answered(RouteClass::None, reply.status, Duration::ZERO);
     client.expect_head(clock::now());
-    response
+    reply
 }
 
 /// Counts a refusal by its code.
-fn refused(worker: &Worker, refusal: &Refusal, request_id: &HeaderValue) -> &'static str {
+fn refused(worker: &Worker, refusal: &Refusal, request_id: &RequestId) -> &'static str {
     let code = refusal.code();
-    tracing::debug!(code, ?request_id, "refused");
+    tracing::debug!(code, request_id = request_id.as_str(), "refused");
     worker.meters.rejected(code);
     code
 }
 
-/// Routes, strips, signs and sends; passes the answer on.
+/// Routes, strips, signs and sends; returns the answer and when it came.
 async fn forward(
     client: &Rc<Client>,
     account: &Account<'_>,
-    request_id: &HeaderValue,
+    request_id: &RequestId,
     head: &mut Parts,
     body: InboundBody,
-) -> Result<Response<AnswerBody>, Refusal> {
+) -> Result<(Answer, Instant), Refusal> {
     let worker = &client.worker;
-    worker.admit(&client.peer, &head.headers)?;
+    worker.admit(&client.peer, &head.headers, account.began())?;
     let table = worker.table();
     let plan = plan(worker, &client.peer, table.as_deref(), head)?;
     let class = plan.class();
     account.routed(class, plan.route);
     let place = worker.pool.choose(plan.route, worker.next_turn(), clock::now);
     let forwarded = headers::forward(&mut head.headers, &client.peer);
-    let mut ours = Ours::new(place.host.clone(), request_id.clone(), forwarded);
+    let mut ours = Ours::new(&place.host, request_id, forwarded);
     account.trace_on(&mut head.headers);
-    let (payload, body) = match plan.signer {
-        Some(Signer::Hmac(_)) if body::is_to_be_read(&body, plan.route.body_policy()) => {
-            Box::pin(body::read(body, plan.route.body_policy(), worker.limits())).await?
+    let policy = plan.route.body_policy();
+    let (payload, body, began) = match plan.signer {
+        Some(Signer::Hmac(_)) if body::is_to_be_read(&body, policy) => {
+            let (payload, body) = Box::pin(body::read(body, policy, worker.limits())).await?;
+            (payload, body, clock::now())
         }
-        _ => (Payload::Empty, OutboundBody::stream(body)),
+        _ => (Payload::Empty, OutboundBody::stream(body), account.began()),
     };
-    let began = clock::now();
     if let Some(signer) = plan.signer {
         let (seal, method) = (&worker.seal, &head.method);
-        ours.sign(seal.sign(signer, method, &plan.target, payload, began, &ours.host)?);
+        ours.sign(seal.sign(signer, method, &plan.target, payload, began, ours.host)?);
         worker.meters.signed(class);
     }
     set_target(head, plan.target)?;
@@ -141,8 +144,8 @@ async fn forward(
     let answer = in_time(client, exchange).await?;
     client.alarm.silence();
     let ended = clock::now();
-    account.backend_answered(ended.saturating_duration_since(began));
-    Ok(answer::pass_on(client, answer, ended))
+    account.backend_answered(began, ended);
+    Ok((answer, ended))
 }
 
 /// The outcome of an exchange, or a timeout when the alarm rings first.

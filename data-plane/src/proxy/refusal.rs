@@ -4,10 +4,12 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderValue, Response, StatusCode};
+use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
-use super::answer::AnswerBody;
+use super::answer::{AnswerBody, Reply};
+use super::fields::Fields;
+use super::request_id::RequestId;
 
 /// One variant per thing that a caller can do differently.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,22 +139,15 @@ impl Refusal {
         (status, code, Cow::Borrowed(message))
     }
 
-    /// The answer, without `X-Request-Id`, which every response gets in the same place.
-    pub(super) fn into_response(self, request_id: &HeaderValue) -> Response<AnswerBody> {
+    pub(super) fn into_reply(self, request_id: RequestId) -> Reply {
         let (status, code, message) = self.parts();
-        let request_id = request_id.to_str().unwrap_or_default();
         let json = format!(
             r#"{{"error_code":"{code}","error_msg":"{}","request_id":"{}"}}"#,
             escape(&message),
-            escape(request_id),
+            escape(request_id.as_str()),
         );
-        let mut response = Response::new(AnswerBody::whole(Bytes::from(json)));
-        *response.status_mut() = status;
-        let headers = response.headers_mut();
+        let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if self.closes() {
-            headers.insert(CONNECTION, HeaderValue::from_static("close"));
-        }
         if let Self::TooManyRequests { retry_after_seconds } = self {
             headers.insert(RETRY_AFTER, HeaderValue::from(retry_after_seconds));
         }
@@ -160,8 +155,13 @@ impl Refusal {
             let allowed = "GET, POST, PUT, DELETE, HEAD, PATCH, OPTIONS";
             headers.insert(ALLOW, HeaderValue::from_static(allowed));
         }
-        response.extensions_mut().insert(Told { code, message });
-        response
+        Reply {
+            status,
+            fields: Fields::Map(headers),
+            body: AnswerBody::whole(Bytes::from(json)),
+            request_id,
+            told: Some(Told { code, message, closes: self.closes() }),
+        }
     }
 }
 
@@ -170,6 +170,8 @@ impl Refusal {
 pub(super) struct Told {
     pub(super) code: &'static str,
     pub(super) message: Cow<'static, str>,
+    /// Nothing more is read from the connection.
+    pub(super) closes: bool,
 }
 
 /// For a JSON string: the texts are visible ASCII, so two characters need care.
@@ -185,9 +187,9 @@ mod tests {
 
     #[tokio::test]
     async fn the_body_is_json_whatever_the_request_id_holds() {
-        let id = HeaderValue::from_static(r#"a"b\c"#);
-        let response = Refusal::ApiNotFound.into_response(&id);
-        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let id = RequestId::Theirs(HeaderValue::from_static(r#"a"b\c"#));
+        let reply = Refusal::ApiNotFound.into_reply(id);
+        let body = reply.body.collect().await.unwrap().to_bytes();
         assert_eq!(
             body,
             r#"{"error_code":"API_NOT_FOUND","error_msg":"no API answers here in this environment","request_id":"a\"b\\c"}"#

@@ -1,7 +1,7 @@
 //! Puts the signature on a request that is ready to be sent: the last thing that happens to it.
 //! It never decides whether to sign, and forwards nothing.
 
-use std::cell::{Cell, RefCell, RefMut};
+use std::cell::{RefCell, RefMut};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use countersign_shared::signing::{
@@ -9,7 +9,7 @@ use countersign_shared::signing::{
 };
 use http::{HeaderValue, Method};
 
-use super::ours::Signature;
+use super::ours::{Authorization, Signature};
 use super::refusal::Refusal;
 use crate::clock;
 use crate::table::Signer;
@@ -18,16 +18,14 @@ use crate::table::Signer;
 const CANONICAL_BYTES_USUAL: usize = 1024;
 const NANOS_PER_SECOND: u32 = 1_000_000_000;
 
-/// A worker's writing desk: the date, written once a second, and a buffer.
+/// A worker's writing desk: the date, written once a second.
 pub(super) struct Seal {
     date: RefCell<WrittenDate>,
-    buffer: Cell<Vec<u8>>,
 }
 
 #[derive(Debug)]
 struct WrittenDate {
     date: SdkDate,
-    value: HeaderValue,
     http_date: HeaderValue,
     /// When the next second begins.
     good_until: Instant,
@@ -35,10 +33,7 @@ struct WrittenDate {
 
 impl Seal {
     pub(super) fn new() -> Self {
-        Self {
-            date: RefCell::new(WrittenDate::now(clock::now())),
-            buffer: Cell::new(Vec::with_capacity(CANONICAL_BYTES_USUAL)),
-        }
+        Self { date: RefCell::new(WrittenDate::now(clock::now())) }
     }
 
     /// The time as HTTP's `Date` says it.
@@ -56,18 +51,19 @@ impl Seal {
     }
 
     /// Signs, for the Host that the backend will see.
-    pub(super) fn sign(
+    pub(super) fn sign<'s>(
         &self,
-        signer: &Signer,
+        signer: &'s Signer,
         method: &Method,
         target: &Target,
         payload: Payload,
         now: Instant,
         host: &HeaderValue,
-    ) -> Result<Signature, Refusal> {
+    ) -> Result<Signature<'s>, Refusal> {
         match signer {
             Signer::Basic(value) => {
-                Ok(Signature { authorization: value.clone(), date: None, content: None })
+                let authorization = Authorization::Prepared(value);
+                Ok(Signature { authorization, date: None, content: None })
             }
             Signer::Hmac(signer) => self.sign_hmac(signer, method, target, payload, now, host),
         }
@@ -81,21 +77,17 @@ impl Seal {
         payload: Payload,
         now: Instant,
         host: &HeaderValue,
-    ) -> Result<Signature, Refusal> {
-        let written = self.written(now);
+    ) -> Result<Signature<'static>, Refusal> {
+        let date = self.written(now).date;
         let host = host.to_str().map_err(|_| Refusal::SigningFailed)?;
-        let request =
-            SignRequest { method: method.as_str(), target, host, date: &written.date, payload };
-        let mut buffer = self.buffer.take();
-        buffer.clear();
-        signer.sign(&request, &mut buffer);
-        let value = HeaderValue::from_bytes(&buffer);
-        self.buffer.set(buffer);
+        let request = SignRequest { method: method.as_str(), target, host, date: &date, payload };
+        let mut authorization = Vec::with_capacity(CANONICAL_BYTES_USUAL);
+        signer.sign(&request, &mut authorization);
         let is_unsigned = payload == Payload::Unsigned;
         Ok(Signature {
-            authorization: value.map_err(|_| Refusal::SigningFailed)?,
-            date: Some(written.value.clone()),
-            content: is_unsigned.then(|| HeaderValue::from_static(UNSIGNED_PAYLOAD)),
+            authorization: Authorization::Made(authorization),
+            date: Some(date),
+            content: is_unsigned.then_some(UNSIGNED_PAYLOAD),
         })
     }
 }
@@ -104,12 +96,10 @@ impl WrittenDate {
     fn now(now: Instant) -> Self {
         let since = clock::since_1970();
         let date = SdkDate::from_unix_seconds(i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
-        let value = HeaderValue::from_bytes(date.as_bytes());
-        let value = value.unwrap_or_else(|_| HeaderValue::from_static(""));
         let http_date = httpdate::fmt_http_date(UNIX_EPOCH + since);
         let http_date = HeaderValue::try_from(http_date);
         let http_date = http_date.unwrap_or_else(|_| HeaderValue::from_static(""));
         let rest_of_second = Duration::from_nanos((NANOS_PER_SECOND - since.subsec_nanos()).into());
-        Self { date, value, http_date, good_until: now + rest_of_second }
+        Self { date, http_date, good_until: now + rest_of_second }
     }
 }

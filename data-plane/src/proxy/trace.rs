@@ -35,7 +35,7 @@ pub(super) struct Tracer {
 
 /// A traced request. Dropped without an end it ends then.
 pub(super) struct Span {
-    span: SdkSpan,
+    span: Box<SdkSpan>,
     has_parent: bool,
 }
 
@@ -66,7 +66,7 @@ impl Tracer {
         let builder = SpanBuilder::from_name(head.method.as_str().to_owned())
             .with_kind(SpanKind::Server)
             .with_start_time(clock::wall());
-        Some(Span { span: tracer.build_with_context(builder, &context), has_parent })
+        Some(Span { span: Box::new(tracer.build_with_context(builder, &context)), has_parent })
     }
 }
 

@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpListener as StdListener};
 use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use http::HeaderMap;
@@ -226,10 +226,15 @@ impl Worker {
     }
 
     /// Lets a request in, or refuses it because its client has sent too many.
-    pub(super) fn admit(&self, peer: &Peer, headers: &HeaderMap) -> Result<(), Refusal> {
+    pub(super) fn admit(
+        &self,
+        peer: &Peer,
+        headers: &HeaderMap,
+        now: Instant,
+    ) -> Result<(), Refusal> {
         match &self.shared.clients {
             None => Ok(()),
-            Some(clients) => clients.admit(peer, headers, &self.shared.trusted, clock::now),
+            Some(clients) => clients.admit(peer, headers, &self.shared.trusted, now),
         }
     }
 

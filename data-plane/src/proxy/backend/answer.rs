@@ -17,12 +17,13 @@ use super::http1_body::Http1Body;
 use super::http2::Http2Body;
 use super::pool::Lease;
 use super::tunnel::Tunnel;
+use crate::proxy::fields::Fields;
 use crate::table::Permit;
 
 #[derive(Debug)]
 pub(in crate::proxy) struct Answer {
     pub(in crate::proxy) status: StatusCode,
-    pub(in crate::proxy) headers: HeaderMap,
+    pub(in crate::proxy) fields: Fields,
     pub(in crate::proxy) body: BackendBody,
 }
 
@@ -46,14 +47,17 @@ enum Source {
 
 impl Answer {
     pub(super) fn of_http1(head: AnswerHead, lease: Lease) -> Self {
-        let AnswerHead { status, headers, framing, keeps_alive } = head;
+        let AnswerHead { status, lines, framing, keeps_alive } = head;
         let source = Source::Http1(Http1Body::new(lease, framing, keeps_alive));
-        Self { status, headers, body: BackendBody { source, until: None, permit: None } }
+        Self::new(status, Fields::Read(lines), source)
     }
 
     pub(super) fn of_http2(status: StatusCode, headers: HeaderMap, body: Http2Body) -> Self {
-        let source = Source::Http2(Box::new(body));
-        Self { status, headers, body: BackendBody { source, until: None, permit: None } }
+        Self::new(status, Fields::Map(headers), Source::Http2(Box::new(body)))
+    }
+
+    fn new(status: StatusCode, fields: Fields, source: Source) -> Self {
+        Self { status, fields, body: BackendBody { source, until: None, permit: None } }
     }
 
     /// The answer has to have come to its end by then, and counts as under way until it has.
@@ -61,20 +65,17 @@ impl Answer {
         self.body.until = until.map(|until| Box::pin(tokio::time::sleep_until(until.into())));
         self.body.permit = permit;
     }
-
-    /// The tunnel that a 101 opens; none for any other answer.
-    pub(in crate::proxy) fn into_tunnel(self) -> Option<Tunnel> {
-        let BackendBody { source, permit, .. } = self.body;
-        match source {
-            Source::Http1(body) if self.status == StatusCode::SWITCHING_PROTOCOLS => {
-                Some(Tunnel::new(body.into_lease()?, permit))
-            }
-            _ => None,
-        }
-    }
 }
 
 impl BackendBody {
+    /// The tunnel that a 101 opens, in the place of a body.
+    pub(in crate::proxy) fn into_tunnel(self) -> Option<Tunnel> {
+        match self.source {
+            Source::Http1(body) => Some(Tunnel::new(body.into_lease()?, self.permit)),
+            Source::Http2(_) | Source::CutOff => None,
+        }
+    }
+
     /// The whole body, where it came together with the head.
     pub(in crate::proxy) fn take_whole(&mut self, now: Instant) -> Option<Bytes> {
         let whole = match &mut self.source {

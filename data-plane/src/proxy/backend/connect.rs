@@ -4,7 +4,6 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -13,20 +12,17 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tracing::debug;
 
+use super::Call;
 use super::pool::Target;
 use crate::proxy::stream::{BackendStream, Socket};
 use crate::proxy::upstream::{Upstream, alpn};
 use crate::table::{Place, TlsTerms};
 
 /// A connection, and the address that it leads to; none where none could be had in time.
-pub(super) async fn connect(
-    upstream: &Arc<Upstream>,
-    target: &Target,
-    place: &Place,
-    patience: Duration,
-) -> Option<(BackendStream, SocketAddr)> {
-    let opening = open(upstream, target, place);
-    let opened = Box::pin(timeout(patience.min(place.connect_timeout), opening)).await;
+pub(super) async fn connect(call: Call<'_>) -> Option<(BackendStream, SocketAddr)> {
+    let Call { pool, target, place, terms, .. } = call;
+    let opening = open(&pool.upstream, target, place);
+    let opened = Box::pin(timeout(terms.patience.min(place.connect_timeout), opening)).await;
     match opened.unwrap_or_else(|elapsed| Err(elapsed.into())) {
         Ok(opened) => Some(opened),
         Err(error) => {

@@ -77,7 +77,7 @@ impl BackendConnection {
         &mut self,
         asked: Asked<'_>,
         target: &str,
-        ours: &Ours,
+        ours: &Ours<'_>,
         headers: &HeaderMap,
         body: OutboundBody,
     ) {
@@ -91,13 +91,11 @@ impl BackendConnection {
         self.outgoing.begin(room, framing, Some(body).filter(|_| !is_empty));
     }
 
-    /// Sends, and reads until the head of the answer is there. `headers` are emptied for the
-    /// answer's once that has come.
+    /// Sends, and reads until the head of the answer is there.
     pub(super) fn poll_head(
         &mut self,
         cx: &mut Context<'_>,
         asked: Asked<'_>,
-        headers: &mut HeaderMap,
     ) -> Poll<Result<AnswerHead, Broken>> {
         if let Poll::Ready(Err(broken)) = self.poll_send(cx) {
             return Poll::Ready(Err(broken));
@@ -111,7 +109,7 @@ impl BackendConnection {
                 Err(error) if is_answered => return Poll::Ready(Err(Broken::Answer(error))),
                 Err(_) => return Poll::Ready(Err(Broken::Unanswered)),
             }
-            if let Some(head) = head::take(&mut self.incoming, asked, headers)? {
+            if let Some(head) = head::take(&mut self.incoming, asked)? {
                 return Poll::Ready(Ok(head));
             }
         }

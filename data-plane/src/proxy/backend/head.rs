@@ -4,11 +4,12 @@
 
 use std::mem::MaybeUninit;
 
-use bytes::{Bytes, BytesMut};
-use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use bytes::BytesMut;
+use http::header::{CONNECTION, CONTENT_LENGTH, UPGRADE};
+use http::{HeaderMap, HeaderName, Method, StatusCode};
 use memchr::memmem;
 
+use crate::proxy::fields::{self, Line, Lines};
 use crate::proxy::ours::Ours;
 
 /// Of an answer's head.
@@ -39,7 +40,7 @@ pub(super) fn write(
     out: &mut Vec<u8>,
     asked: Asked<'_>,
     target: &str,
-    ours: &Ours,
+    ours: &Ours<'_>,
     headers: &HeaderMap,
     length: Length,
 ) {
@@ -47,29 +48,23 @@ pub(super) fn write(
     for part in [method.as_str(), " ", target, " HTTP/1.1\r\n"] {
         out.extend_from_slice(part.as_bytes());
     }
-    write_header(out, HOST.as_str(), ours.host.as_bytes());
+    fields::write(out, b"host", ours.host.as_bytes());
     for (name, value) in headers {
-        write_header(out, name.as_str(), value.as_bytes());
+        fields::write(out, name.as_str().as_bytes(), value.as_bytes());
     }
-    ours.say_all(|name, value| write_header(out, name, value.as_bytes()));
+    ours.say_all(|name, value| fields::write(out, name.as_bytes(), value));
     if asked.upgrade {
-        write_header(out, CONNECTION.as_str(), b"Upgrade");
-        write_header(out, UPGRADE.as_str(), WEBSOCKET);
+        out.extend_from_slice(b"connection: Upgrade\r\nupgrade: websocket\r\n");
     }
     match length {
-        Length::Unknown => write_header(out, TRANSFER_ENCODING.as_str(), b"chunked"),
+        Length::Unknown => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
         Length::Exact(0) if !expects_body(method) => {}
         Length::Exact(bytes) => {
-            write_header(out, CONTENT_LENGTH.as_str(), bytes.to_string().as_bytes());
+            let mut digits = itoa::Buffer::new();
+            fields::write(out, b"content-length", digits.format(bytes).as_bytes());
         }
     }
     out.extend_from_slice(b"\r\n");
-}
-
-fn write_header(out: &mut Vec<u8>, name: &str, value: &[u8]) {
-    for part in [name.as_bytes(), b": ", value, b"\r\n"] {
-        out.extend_from_slice(part);
-    }
 }
 
 /// A request of these methods says that it has no body; the others need not.
@@ -81,7 +76,8 @@ fn expects_body(method: &Method) -> bool {
 #[derive(Debug)]
 pub(super) struct AnswerHead {
     pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
+    /// What of its headers goes on.
+    pub(super) lines: Lines,
     pub(super) framing: Framing,
     /// Whether the backend takes another request on this connection.
     pub(super) keeps_alive: bool,
@@ -103,11 +99,10 @@ pub(super) enum Framing {
 pub(super) struct Malformed;
 
 /// Takes the head of the final answer from the buffer, where it is complete; interim answers
-/// are dropped. `headers` may hold anything: it is emptied, and its room is used again.
+/// are dropped.
 pub(super) fn take(
     buffer: &mut BytesMut,
     asked: Asked<'_>,
-    headers: &mut HeaderMap,
 ) -> Result<Option<AnswerHead>, Malformed> {
     loop {
         let Some(end) = memmem::find(buffer, b"\r\n\r\n") else {
@@ -116,61 +111,69 @@ pub(super) fn take(
         if end > HEAD_BYTES_MAX {
             return Err(Malformed);
         }
-        let bytes = buffer.split_to(end + 4).freeze();
-        let mut fields = [const { MaybeUninit::uninit() }; HEADERS_MAX];
-        let mut parsed = httparse::Response::new(&mut []);
-        let parse = httparse::ParserConfig::default().parse_response_with_uninit_headers(
-            &mut parsed,
-            &bytes,
-            &mut fields,
-        );
-        let (Ok(httparse::Status::Complete(length)), Some(code), Some(version)) =
-            (parse, parsed.code, parsed.version)
-        else {
-            return Err(Malformed);
-        };
-        // A head that ended earlier for the parser than for us is read differently by someone.
-        if length != bytes.len() || (code == SWITCHING && !asked.upgrade) {
+        let head = buffer.split_to(end + 4);
+        let (status_line, lines) = parse(&head)?;
+        let is_switching = status_line.code == SWITCHING;
+        if is_switching && !asked.upgrade {
             return Err(Malformed);
         }
-        if code >= 200 || code == SWITCHING {
-            let is_http_11 = version == 1;
-            let fields = &*parsed.headers;
-            return final_head(&bytes, code, is_http_11, fields, asked.method, headers).map(Some);
+        if status_line.code >= 200 || is_switching {
+            return final_head(status_line, Lines::new(head, lines), asked.method).map(Some);
         }
     }
 }
 
-fn final_head(
-    bytes: &Bytes,
+#[derive(Clone, Copy)]
+struct StatusLine {
     code: u16,
     is_http_11: bool,
-    fields: &[httparse::Header<'_>],
-    method: &Method,
-    headers: &mut HeaderMap,
-) -> Result<AnswerHead, Malformed> {
-    headers.clear();
-    let mut facts = Facts::default();
-    for field in fields {
-        let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| Malformed)?;
-        if facts.note(&name, field.value)? {
-            let value = bytes.slice_ref(field.value);
-            let value = HeaderValue::from_maybe_shared(value).map_err(|_| Malformed)?;
-            headers.append(name, value);
-        }
+}
+
+fn parse(head: &[u8]) -> Result<(StatusLine, Vec<Line>), Malformed> {
+    let mut fields = [const { MaybeUninit::uninit() }; HEADERS_MAX];
+    let mut parsed = httparse::Response::new(&mut []);
+    let parse = httparse::ParserConfig::default().parse_response_with_uninit_headers(
+        &mut parsed,
+        head,
+        &mut fields,
+    );
+    let (Ok(httparse::Status::Complete(length)), Some(code), Some(version)) =
+        (parse, parsed.code, parsed.version)
+    else {
+        return Err(Malformed);
+    };
+    // A head that ended earlier for the parser than for us is read differently by someone.
+    if length != head.len() {
+        return Err(Malformed);
     }
-    let switches = facts.is_websocket && facts.named_by_connection.contains(&UPGRADE);
-    for name in facts.named_by_connection {
-        headers.remove(name);
+    let lines = parsed.headers.iter().map(|field| Line::in_head(head, field)).collect();
+    Ok((StatusLine { code, is_http_11: version == 1 }, lines))
+}
+
+fn final_head(
+    StatusLine { code, is_http_11 }: StatusLine,
+    mut lines: Lines,
+    method: &Method,
+) -> Result<AnswerHead, Malformed> {
+    let mut facts = Facts::default();
+    let mut all_well = Ok(());
+    lines.retain(|name, value| {
+        let goes_on = facts.note(name, value).map_err(|malformed| all_well = Err(malformed));
+        goes_on.unwrap_or(false)
+    });
+    all_well?;
+    let named = &facts.named_by_connection;
+    if !named.is_empty() {
+        lines.retain(|name, _| !named.iter().any(|named| named.as_str().as_bytes() == name));
     }
     let status = StatusCode::from_u16(code).map_err(|_| Malformed)?;
     if code == SWITCHING {
+        let switches = facts.is_websocket && named.contains(&UPGRADE);
         // Anything less, and one side would speak HTTP where the other does no longer.
         if !switches || !is_http_11 || facts.chunked || facts.length.is_some() {
             return Err(Malformed);
         }
-        let headers = std::mem::take(headers);
-        return Ok(AnswerHead { status, headers, framing: Framing::Tunnel, keeps_alive: false });
+        return Ok(AnswerHead { status, lines, framing: Framing::Tunnel, keeps_alive: false });
     }
     let has_no_body = *method == Method::HEAD
         || status == StatusCode::NO_CONTENT
@@ -184,7 +187,7 @@ fn final_head(
         (false, None) => Framing::UntilClose,
     };
     let keeps_alive = is_http_11 && !facts.closes && framing != Framing::UntilClose;
-    Ok(AnswerHead { status, headers: std::mem::take(headers), framing, keeps_alive })
+    Ok(AnswerHead { status, lines, framing, keeps_alive })
 }
 
 /// What an answer's headers say of its framing and its connection.
@@ -199,9 +202,9 @@ struct Facts {
 
 impl Facts {
     /// Whether the header goes on to the client.
-    fn note(&mut self, name: &HeaderName, value: &[u8]) -> Result<bool, Malformed> {
-        match name.as_str() {
-            "content-length" => {
+    fn note(&mut self, name: &[u8], value: &[u8]) -> Result<bool, Malformed> {
+        match name {
+            b"content-length" => {
                 let is_first = self.length.is_none();
                 let length = length_of(value).ok_or(Malformed)?;
                 if self.length.replace(length).is_some_and(|former| former != length) {
@@ -209,22 +212,22 @@ impl Facts {
                 }
                 Ok(is_first)
             }
-            "transfer-encoding" => {
+            b"transfer-encoding" => {
                 if self.chunked || !value.eq_ignore_ascii_case(b"chunked") {
                     return Err(Malformed);
                 }
                 self.chunked = true;
                 Ok(false)
             }
-            "connection" => {
+            b"connection" => {
                 self.take_connection_list(value)?;
                 Ok(false)
             }
-            "upgrade" => {
+            b"upgrade" => {
                 self.is_websocket = value.eq_ignore_ascii_case(WEBSOCKET);
                 Ok(false)
             }
-            "keep-alive" | "proxy-connection" | "te" | "trailer" => Ok(false),
+            b"keep-alive" | b"proxy-connection" | b"te" | b"trailer" => Ok(false),
             _ => Ok(true),
         }
     }

@@ -2,10 +2,7 @@
 //! closed in the meantime.
 
 use std::future::poll_fn;
-use std::rc::Rc;
-use std::time::Instant;
 
-use http::request::Parts;
 use http::uri::PathAndQuery;
 use tracing::debug;
 
@@ -13,25 +10,17 @@ use super::answer::Answer;
 use super::connect::connect;
 use super::connection::{Broken, Check};
 use super::head::Asked;
-use super::pool::{Lease, Pool, Target};
-use super::{Failed, Terms, is_safe};
+use super::pool::Lease;
+use super::{Call, Failed, is_safe};
 use crate::proxy::body::OutboundBody;
-use crate::table::Place;
 
-pub(super) async fn exchange(
-    pool: &Pool,
-    target: &Rc<Target>,
-    place: &Place,
-    head: &mut Parts,
-    mut body: OutboundBody,
-    terms: Terms<'_>,
-    now: fn() -> Instant,
-) -> Result<Answer, Failed> {
-    let is_safe = is_safe(&head.method);
+pub(super) async fn exchange(call: Call<'_>, mut body: OutboundBody) -> Result<Answer, Failed> {
+    let Call { target, now, .. } = call;
+    let is_safe = is_safe(&call.head.method);
     let check = if is_safe { Check::Known } else { Check::Looked };
     if let Some(lease) = target.take(check) {
         let again = if is_safe { body.again() } else { None };
-        match (once(lease, head, body, terms).await, again) {
+        match (once(lease, call, body).await, again) {
             (Err(Broken::Unanswered), Some(again)) => body = again,
             (done, _) => return done.map_err(Failed::from),
         }
@@ -40,14 +29,13 @@ pub(super) async fn exchange(
         return Err(Failed::Full(body));
     }
     let in_flight = target.begin();
-    let Some((stream, address)) = connect(&pool.upstream, target, place, terms.patience).await
-    else {
+    let Some((stream, address)) = connect(call).await else {
         target.failed(now());
         return Err(Failed::Unreachable(body));
     };
     let lease = Lease::new(stream, address, in_flight);
     let again = if is_safe { body.again() } else { None };
-    match (once(lease, head, body, terms).await, again) {
+    match (once(lease, call, body).await, again) {
         (Ok(answer), _) => {
             target.answered();
             Ok(answer)
@@ -62,16 +50,14 @@ pub(super) async fn exchange(
 
 async fn once(
     mut lease: Lease,
-    head: &mut Parts,
+    Call { head, terms, .. }: Call<'_>,
     body: OutboundBody,
-    terms: Terms<'_>,
 ) -> Result<Answer, Broken> {
     let connection = &mut lease.connection;
     let target = head.uri.path_and_query().map_or("/", PathAndQuery::as_str);
     let asked = Asked { method: &head.method, upgrade: terms.upgrade };
     connection.begin(asked, target, terms.ours, &head.headers, body);
-    let answer = poll_fn(|cx| connection.poll_head(cx, asked, &mut head.headers)).await;
-    match answer {
+    match poll_fn(|cx| connection.poll_head(cx, asked)).await {
         Ok(answer) => Ok(Answer::of_http1(answer, lease)),
         Err(broken) => {
             debug!(reason = %broken, "no answer from the backend");

@@ -13,7 +13,7 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, TE};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, TE};
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderName, HeaderValue, Request, Response, Uri, Version};
@@ -25,13 +25,11 @@ use tracing::debug;
 
 use super::answer::Answer;
 use super::connect::connect;
-use super::pool::{InFlight, Pool, Target};
-use super::{Failed, Terms, is_safe};
+use super::pool::{InFlight, Target};
+use super::{Call, Failed, Terms, is_safe};
 use crate::proxy::body::OutboundBody;
 use crate::proxy::grpc;
 use crate::proxy::http2::LocalTasks;
-use crate::proxy::ours::Ours;
-use crate::table::Place;
 
 /// As for an answer of HTTP/1.1.
 const HEADERS_BYTES_MAX: u32 = 128 * 1024;
@@ -77,15 +75,8 @@ pub(super) struct Http2Body {
     stream: Option<Stream>,
 }
 
-pub(super) async fn exchange(
-    pool: &Pool,
-    target: &Rc<Target>,
-    place: &Place,
-    head: &mut Parts,
-    mut body: OutboundBody,
-    terms: Terms<'_>,
-    now: fn() -> Instant,
-) -> Result<Answer, Failed> {
+pub(super) async fn exchange(call: Call<'_>, mut body: OutboundBody) -> Result<Answer, Failed> {
+    let Call { target, now, .. } = call;
     let mut is_first = true;
     loop {
         let in_flight = target.begin();
@@ -96,7 +87,7 @@ pub(super) async fn exchange(
         }
         let opened = match shared {
             Some(shared) => Some(shared),
-            None => open(pool, target, place, terms.patience, is_first).await,
+            None => open(call, is_first).await,
         };
         let Some((mut sender, streams)) = opened else {
             target.failed(now());
@@ -104,7 +95,7 @@ pub(super) async fn exchange(
         };
         let stream = Stream::new(streams, in_flight);
         let again = body.again();
-        let request = request_of(head, place, terms.ours, body).ok_or(Failed::Broken)?;
+        let request = request_of(call, body).ok_or(Failed::Broken)?;
         let mut unsent = match sender.try_send_request(request).await {
             Ok(response) => {
                 target.answered();
@@ -116,7 +107,7 @@ pub(super) async fn exchange(
         let failure = match unsent.take_message() {
             // It never got onto the connection.
             Some(request) => Failed::Unreachable(request.into_body()),
-            None => unanswered(head, unsent.error(), again),
+            None => unanswered(call.head, unsent.error(), again),
         };
         // A connection that was there before may have been about to close: that is nobody's fault.
         match failure {
@@ -132,18 +123,13 @@ pub(super) async fn exchange(
 }
 
 /// A new connection; where somebody else has just made one, that one.
-async fn open(
-    pool: &Pool,
-    target: &Rc<Target>,
-    place: &Place,
-    patience: Duration,
-    may_share: bool,
-) -> Option<(SendRequest<OutboundBody>, Rc<Streams>)> {
+async fn open(call: Call<'_>, may_share: bool) -> Option<(SendRequest<OutboundBody>, Rc<Streams>)> {
+    let Call { target, place, .. } = call;
     let _opening = target.opening.lock().await;
     if may_share && let Some(shared) = target.free_stream() {
         return Some(shared);
     }
-    let (stream, address) = connect(&pool.upstream, target, place, patience).await?;
+    let (stream, address) = connect(call).await?;
     let handshake = Builder::new(LocalTasks)
         .timer(TokioTimer::new())
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
@@ -225,16 +211,20 @@ impl Drop for Stream {
 }
 
 /// The request as HTTP/2 has it: the Host, which is signed, is its authority.
-fn request_of(
-    head: &Parts,
-    place: &Place,
-    ours: &Ours,
-    body: OutboundBody,
-) -> Option<Request<OutboundBody>> {
+fn request_of(call: Call<'_>, body: OutboundBody) -> Option<Request<OutboundBody>> {
+    let Call { head, place, terms: Terms { ours, .. }, .. } = call;
     let mut headers = head.headers.clone();
-    ours.say_all(|name, value| {
-        headers.insert(HeaderName::from_static(name), value.clone());
+    let mut all_said = Some(());
+    ours.say_all(|name, value| match HeaderValue::from_bytes(value) {
+        Ok(mut value) => {
+            let name = HeaderName::from_static(name);
+            // It is kept out of the tables of header compression.
+            value.set_sensitive(name == AUTHORIZATION);
+            headers.insert(name, value);
+        }
+        Err(_) => all_said = None,
     });
+    all_said?;
     let mut uri = http::uri::Parts::default();
     uri.scheme = Some(if place.tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP });
     uri.authority = Some(Authority::try_from(ours.host.as_bytes()).ok()?);

@@ -19,6 +19,7 @@ mod pool;
 mod retry_budget;
 mod tunnel;
 
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use countersign_shared::api::BackendProtocol;
@@ -30,13 +31,14 @@ use super::ours::Ours;
 use crate::table::Place;
 pub(super) use answer::{Answer, BackendBody};
 pub(super) use pool::Pool;
+use pool::Target;
 pub(super) use tunnel::Tunnel;
 
 /// What an exchange with one place is bound to.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Terms<'t> {
     /// What the gateway says, beside the client's headers.
-    pub(super) ours: &'t Ours,
+    pub(super) ours: &'t Ours<'t>,
     /// Whether the backend is asked for a WebSocket, and may answer 101. Only with HTTP/1.1.
     pub(super) upgrade: bool,
     /// For a connection, if the place is not more patient itself.
@@ -58,25 +60,31 @@ pub(super) enum Failed {
     Request,
 }
 
+/// A request, all but its body, and where it goes: what an exchange is about in either protocol.
+#[derive(Clone, Copy)]
+struct Call<'t> {
+    pool: &'t Pool,
+    target: &'t Rc<Target>,
+    place: &'t Place,
+    head: &'t Parts,
+    terms: Terms<'t>,
+    now: fn() -> Instant,
+}
+
 /// Sends a request to a place of the backend and returns the answer, its body still to be read.
-/// On success the request's headers are used up.
 pub(super) async fn exchange(
     pool: &Pool,
     place: &Place,
-    head: &mut Parts,
+    head: &Parts,
     body: OutboundBody,
     terms: Terms<'_>,
     now: fn() -> Instant,
 ) -> Result<Answer, Failed> {
-    let target = pool.target(place);
+    let target = &pool.target(place);
+    let call = Call { pool, target, place, head, terms, now };
     match place.protocol {
-        BackendProtocol::Http1 => {
-            http1::exchange(pool, &target, place, head, body, terms, now).await
-        }
-        BackendProtocol::Http2 => {
-            let exchange = http2::exchange(pool, &target, place, head, body, terms, now);
-            Box::pin(exchange).await
-        }
+        BackendProtocol::Http1 => http1::exchange(call, body).await,
+        BackendProtocol::Http2 => Box::pin(http2::exchange(call, body)).await,
     }
 }
 

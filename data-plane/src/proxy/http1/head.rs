@@ -2,6 +2,7 @@
 //! readers could read differently is refused, for one of them may stand before or behind us: a line
 //! that ends in a bare LF, a length beside a transfer coding, two of either. Sans-IO.
 
+use std::cell::Cell;
 use std::mem::MaybeUninit;
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -47,16 +48,15 @@ pub(super) struct Scan {
 
 const BARE_LF: Refusal = Refusal::BadFraming("a line of the head ends in a bare LF");
 
-/// Takes a head from the buffer, where it is complete. `headers` may hold anything: it is emptied,
-/// and its room is used again.
+/// Takes a head from the buffer, where it is complete. `headers`, which are empty, lend it their room.
 pub(super) fn take(
     buffer: &mut BytesMut,
     scan: &mut Scan,
-    headers: &mut HeaderMap,
+    headers: &Cell<HeaderMap>,
 ) -> Result<Option<RequestHead>, Refusal> {
     let Some(end) = scan.end(buffer)? else { return Ok(None) };
     *scan = Scan::default();
-    parse(&buffer.split_to(end).freeze(), std::mem::take(headers)).map(Some)
+    parse(&buffer.split_to(end).freeze(), headers.take()).map(Some)
 }
 
 impl Scan {
@@ -111,7 +111,6 @@ fn parse(bytes: &Bytes, mut headers: HeaderMap) -> Result<RequestHead, Refusal> 
     else {
         return Err(malformed("the request line is malformed"));
     };
-    headers.clear();
     let mut facts = Facts::default();
     for field in parsed.headers {
         let name = HeaderName::from_bytes(field.name.as_bytes())

@@ -19,12 +19,10 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use http::header::DATE;
-use http::{HeaderMap, Method, Response, Version};
-use tokio::sync::futures::Notified;
+use http::{HeaderMap, Method, Version};
 use tracing::debug;
 
-use super::answer::AnswerBody;
+use super::answer::{AnswerBody, Reply};
 use super::backend::Tunnel;
 use super::body::InboundBody;
 use super::client::Client;
@@ -64,11 +62,11 @@ pub(super) async fn serve(client: Rc<Client>, stream: ClientStream, begun: Bytes
     let worker = Rc::clone(&client.worker);
     let mut drain = pin!(worker.farewell.drain.notified());
     // From here on the task is woken when the node drains; whether it does is looked up.
-    drain.as_mut().enable();
+    poll_fn(|cx| Poll::Ready(drain.as_mut().poll(cx).is_ready())).await;
     client.expect_head(clock::now());
     let mut is_first = true;
     loop {
-        let next = match hear(&client, &wire, drain.as_mut(), is_first).await {
+        let next = match hear(&client, &wire, is_first).await {
             Heard::Request(head) => exchange(&client, &wire, head).await,
             Heard::Refused(refusal) => refuse(&client, &wire, refusal).await,
             Heard::Nothing => return,
@@ -91,22 +89,15 @@ pub(super) async fn serve(client: Rc<Client>, stream: ClientStream, begun: Bytes
 
 /// Waits for the next head, until the alarm rings or the node drains; then the first one of a
 /// connection gets a moment.
-async fn hear(
-    client: &Client,
-    wire: &RefCell<Wire>,
-    mut drain: Pin<&mut Notified<'_>>,
-    is_first: bool,
-) -> Heard {
-    let mut headers = client.worker.rooms.headers.take();
+async fn hear(client: &Client, wire: &RefCell<Wire>, is_first: bool) -> Heard {
     let mut is_told = false;
     let mut has_begun = false;
-    let heard = poll_fn(|cx| {
+    poll_fn(|cx| {
         let mut wire = wire.borrow_mut();
-        if let Poll::Ready(heard) = wire.poll_head(cx, &mut headers) {
+        if let Poll::Ready(heard) = wire.poll_head(cx, &client.worker.rooms.headers) {
             return Poll::Ready(heard);
         }
-        if !is_told && (drain.as_mut().poll(cx).is_ready() || client.worker.farewell.is_draining())
-        {
+        if !is_told && client.worker.farewell.is_draining() {
             is_told = true;
             if !is_first && !wire.has_begun() {
                 return Poll::Ready(Heard::Nothing);
@@ -126,9 +117,7 @@ async fn hear(
             }
         })
     })
-    .await;
-    client.worker.rooms.headers.set(headers);
-    heard
+    .await
 }
 
 /// One request and its answer.
@@ -148,20 +137,26 @@ async fn exchange(
         head::Framing::Length(0) => InboundBody::Empty,
         _ => InboundBody::Http1(WireBody::new(wire)),
     };
-    let answer = pin!(super::handle(client, parts, body));
-    let Some(response) = unless_gone(wire, answer).await else {
+    let reply = {
+        let answer = pin!(super::handle(client, parts, body));
+        unless_gone(wire, answer).await
+    };
+    let Some(reply) = reply else {
         debug!("a client went away before its answer");
         return Next::Close;
     };
-    send(client, wire, asked, response).await
+    let mut headers = std::mem::take(&mut parts.headers);
+    headers.clear();
+    client.worker.rooms.headers.set(headers);
+    send(client, wire, asked, reply).await
 }
 
 /// What a client cannot be understood by is answered as everything else is, and nothing more is
 /// read from it.
 async fn refuse(client: &Rc<Client>, wire: &RefCell<Wire>, refusal: Refusal) -> Next {
-    let response = super::refuse(client, refusal);
+    let reply = super::refuse(client, refusal);
     let asked = Asked { is_head: false, is_http_11: true, keeps_alive: false };
-    match send(client, wire, asked, response).await {
+    match send(client, wire, asked, reply).await {
         Next::Request => Next::Linger,
         next => next,
     }
@@ -180,28 +175,17 @@ async fn unless_gone<T>(
 }
 
 /// Sends an answer, and says what follows it.
-async fn send(
-    client: &Client,
-    wire: &RefCell<Wire>,
-    mut asked: Asked,
-    response: Response<AnswerBody>,
-) -> Next {
+async fn send(client: &Client, wire: &RefCell<Wire>, mut asked: Asked, reply: Reply) -> Next {
     let worker = &client.worker;
-    let (mut parts, body) = response.into_parts();
     asked.keeps_alive &= !worker.farewell.is_leaving();
-    if !matches!(body, AnswerBody::Stream(_)) {
+    if !matches!(reply.body, AnswerBody::Stream(_)) {
         // Nothing reads on. What has come of the body is thrown away; the rest is waited for by nobody.
         asked.keeps_alive &= poll_fn(|cx| Poll::Ready(wire.borrow_mut().drain(cx))).await;
     }
-    let form = Form::of(asked, parts.status, &parts.headers, &body);
-    if !parts.headers.contains_key(DATE) {
-        parts.headers.insert(DATE, worker.seal.http_date(clock::now()));
-    }
+    let form = Form::of(asked, &reply);
     let mut out = worker.rooms.answer.take();
-    answer::write(&mut out, asked, form, parts.status, &parts.headers);
-    parts.headers.clear();
-    worker.rooms.headers.set(parts.headers);
-    let (body, backend) = match body {
+    answer::write(&mut out, asked, form, &reply, || worker.seal.http_date(clock::now()));
+    let (body, backend) = match reply.body {
         AnswerBody::Tunnel(backend) => (None, Some(backend)),
         body => (Some(body).filter(|_| form.has_body), None),
     };

@@ -2,6 +2,7 @@
 //! each moment where the request ends that is being read, and reads no further for its body. It
 //! decides nothing.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::io;
 use std::pin::{Pin, pin};
@@ -76,7 +77,7 @@ impl Wire {
     pub(super) fn poll_head(
         &mut self,
         cx: &mut Context<'_>,
-        headers: &mut HeaderMap,
+        headers: &Cell<HeaderMap>,
     ) -> Poll<Heard> {
         loop {
             if !self.incoming.is_empty() {

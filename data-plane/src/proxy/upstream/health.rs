@@ -105,11 +105,10 @@ async fn is_well(pool: &Pool, place: &Place, check: &HealthCheck) -> bool {
     let request = Request::get(check.path.as_str())
         .header(USER_AGENT, HeaderValue::from_static("countersign-health-check"));
     let Ok(request) = request.body(()) else { return false };
-    let mut head = request.into_parts().0;
+    let head = request.into_parts().0;
     let patience = Duration::from_millis(check.timeout_ms.into());
-    let terms = Terms { ours: &Ours::to(place.host.clone()), upgrade: false, patience };
-    let exchange =
-        backend::exchange(pool, place, &mut head, OutboundBody::Empty, terms, clock::now);
+    let terms = Terms { ours: &Ours::to(&place.host), upgrade: false, patience };
+    let exchange = backend::exchange(pool, place, &head, OutboundBody::Empty, terms, clock::now);
     let Ok(Ok(mut answer)) = timeout(patience, exchange).await else { return false };
     // A short body leaves the connection to the next check; nobody waits for a long one.
     answer.body.take_whole(clock::now());
