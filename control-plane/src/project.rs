@@ -12,7 +12,6 @@ use countersign_shared::api::ApiDefinition;
 use countersign_shared::event::Event;
 use countersign_shared::id::{ApiId, EnvironmentId, GroupId, KeyId};
 use countersign_shared::key::SignatureKey;
-use countersign_shared::secret::Secret;
 use countersign_shared::state::State;
 use countersign_shared::text::Domain;
 use prost::Message;
@@ -26,7 +25,7 @@ pub enum Name {
     Binding(ApiId),
 }
 
-/// One resource of an environment. The secret of a signer is still sealed.
+/// One resource of an environment.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Resource {
     Group { domains: Vec<Domain> },
@@ -192,10 +191,10 @@ impl Name {
 }
 
 impl Resource {
-    /// The bytes that go to the nodes. `unseal` opens the secret of a signer.
+    /// The bytes that go to the nodes. `seal` gives the secret of a signer as it travels.
     pub fn encode<E>(
         &self,
-        unseal: impl FnOnce(&SignatureKey) -> Result<Secret, E>,
+        seal: impl FnOnce(&SignatureKey) -> Result<Vec<u8>, E>,
     ) -> Result<Bytes, E> {
         Ok(Bytes::from(match self {
             Self::Group { domains } => {
@@ -210,8 +209,9 @@ impl Resource {
             Self::Signer(key) => v1::SignerResource {
                 r#type: key_type_to_proto(key.key_type).into(),
                 key: key.key.to_string(),
-                secret: unseal(key)?.expose().to_owned(),
                 secret_version: key.secret.number,
+                secret_id: key.secret.sealed.secret_id.as_bytes().to_vec(),
+                sealed_secret: seal(key)?,
             }
             .encode_to_vec(),
             Self::Binding { key } => {

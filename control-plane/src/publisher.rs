@@ -1,5 +1,5 @@
 //! The publisher: what the engine commits, encoded once for each environment and pushed into the
-//! feed, and whole tables encoded the same way. It opens secrets, and sends nothing itself.
+//! feed, and whole tables encoded the same way. It seals secrets for the nodes, and sends nothing itself.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ impl Publisher {
         let mut digests = Digests::default();
         for environment in state.environments().keys() {
             for (name, resource) in snapshot(state, *environment) {
-                let bytes = encode(&sealer, &resource)?;
+                let bytes = encode(&sealer, *environment, &resource)?;
                 let digest = digests.entry(*environment);
                 *digest = digest.add(term_of(*environment, name, &bytes));
             }
@@ -82,9 +82,10 @@ impl Publisher {
     ) -> Result<v1::Change, UnsealError> {
         let Change { environment, name, before, after } = change;
         if let Some(before) = before {
-            *digest = digest.sub(term_of(environment, name, &encode(&self.sealer, &before)?));
+            let bytes = encode(&self.sealer, environment, &before)?;
+            *digest = digest.sub(term_of(environment, name, &bytes));
         }
-        let resource = after.map(|after| encode(&self.sealer, &after)).transpose()?;
+        let resource = after.map(|after| encode(&self.sealer, environment, &after)).transpose()?;
         if let Some(bytes) = &resource {
             *digest = digest.add(term_of(environment, name, bytes));
         }
@@ -99,17 +100,18 @@ pub fn snapshot_chunks(
     environment: EnvironmentId,
 ) -> Result<Vec<v1::SnapshotChunk>, UnsealError> {
     let resources = snapshot(state, environment).map(|(name, resource)| {
-        let resource = Some(encode(sealer, &resource)?);
+        let resource = Some(encode(sealer, environment, &resource)?);
         Ok(v1::Change { kind: name.kind().into(), id: name.id().to_vec(), resource })
     });
     chunks(environment, resources)
 }
 
-fn encode(sealer: &Sealer, resource: &Resource) -> Result<Bytes, UnsealError> {
-    resource.encode(|key| {
-        let sealed = &key.secret.sealed;
-        sealer.unseal(key.id, sealed.secret_id, &sealed.ciphertext)
-    })
+fn encode(
+    sealer: &Sealer,
+    environment: EnvironmentId,
+    resource: &Resource,
+) -> Result<Bytes, UnsealError> {
+    resource.encode(|key| sealer.deliver(environment, key))
 }
 
 fn term_of(environment: EnvironmentId, name: Name, bytes: &[u8]) -> Term {

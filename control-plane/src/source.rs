@@ -1,12 +1,14 @@
 //! The log of this control plane as what nodes' streams read from. It decides where a node may go on,
-//! and has whole tables encoded; it sends nothing.
+//! has whole tables encoded, and delivery keys sealed; it sends nothing.
 
 use std::sync::Arc;
 
-use countersign_feed::source::NoSnapshot;
+use countersign_delivery::HandOver;
+use countersign_feed::source::{NoKeys, NoSnapshot};
 use countersign_feed::{Feed, Refused, ServedEnvironment, Source, Unserved};
 use countersign_proto::v1;
 use countersign_shared::id::{EnvironmentId, LogId};
+use data_encoding::HEXLOWER;
 use tokio::sync::watch;
 
 use crate::decide::find_environment;
@@ -64,6 +66,21 @@ impl Source for LogSource {
     ) -> Result<Vec<v1::SnapshotChunk>, NoSnapshot> {
         snapshot_chunks(&self.sealer, &view.state, environment)
             .map_err(|error| NoSnapshot(error.to_string()))
+    }
+
+    async fn delivery_keys(&self, asked: v1::DeliverKeysRequest) -> Result<Vec<Vec<u8>>, NoKeys> {
+        let (view, log_id) = (self.view(), self.log_id.to_string());
+        let keys = asked.environment_ids.iter().map(|id| {
+            let environment = EnvironmentId::try_from(&**id)
+                .ok()
+                .filter(|id| view.state.environments().contains_key(id))
+                .ok_or_else(|| Unserved::new(&HEXLOWER.encode(id)))?;
+            let (node, instance) = (&*asked.node, &*asked.instance);
+            let of = HandOver { log_id: &log_id, environment, node, instance };
+            let sealed = self.sealer.hand_over(&of, &asked.delivery_public_key);
+            sealed.map_err(|_| NoKeys::PublicKey)
+        });
+        keys.collect()
     }
 }
 

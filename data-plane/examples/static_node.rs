@@ -12,14 +12,17 @@ use std::time::Instant;
 
 use countersign_data_plane::Config;
 use countersign_data_plane::proxy::{Doors, Phase, Shared, bind, run_worker};
-use countersign_data_plane::replica::Replica;
+use countersign_data_plane::replica::{DeliveryKeys, Replica};
 use countersign_data_plane::table::TableBuilder;
 use countersign_data_plane::telemetry::Telemetry;
+use countersign_delivery::{Bound, DeliveryKey, KEY_BYTES};
 use countersign_proto::v1::{
     ApiDefinition, Backend, BindingResource, Change, ChangeSet, EnvironmentChanges, GroupResource,
     MatchMode, Method, ResourceKind, RouteResource, ServedEnvironment, SignatureKeyType,
     SignerResource, SnapshotChunk, SnapshotEnd, Welcome,
 };
+use countersign_shared::id::{EnvironmentId, KeyId, SecretId};
+use countersign_shared::secret::Secret;
 use prost::Message;
 use tokio::sync::watch;
 
@@ -96,20 +99,39 @@ impl Arguments {
 /// What a control plane would have sent.
 fn replica(arguments: &Arguments) -> Result<Replica, Box<dyn Error>> {
     let mut replica = Replica::default();
-    let environment = ServedEnvironment { id: ENVIRONMENT.to_vec(), name: "RELEASE".to_owned() };
-    replica.welcome(&Welcome {
+    let environment = ServedEnvironment {
+        id: ENVIRONMENT.to_vec(),
+        name: "RELEASE".to_owned(),
+        ..ServedEnvironment::default()
+    };
+    let welcome = Welcome {
         log_id: "by hand".to_owned(),
         protocol_version: 1,
         environments: vec![environment],
         ..Welcome::default()
-    })?;
+    };
+    let key = (EnvironmentId::from_bytes(ENVIRONMENT), Arc::new(delivery_key()));
+    replica.welcome(&welcome, &DeliveryKeys::from([key]))?;
     let mut changes = vec![put(ResourceKind::Group, GROUP, &GroupResource::default())];
     if let Some(key_type) = arguments.key_type {
+        let of = match key_type {
+            SignatureKeyType::Basic => countersign_shared::key::SignatureKeyType::Basic,
+            _ => countersign_shared::key::SignatureKeyType::Hmac,
+        };
+        let secret = Secret::new("MFyfvK41ba2giqM7Uio6PznpdUKGpownRZlmVmHc".to_owned());
+        let bound = Bound {
+            key_id: KeyId::from_bytes(SIGNER.to_be_bytes()),
+            key_type: of,
+            key: "signature_key1",
+            secret_id: SecretId::from_bytes([1; 16]),
+            secret_version: 1,
+        };
         let signer = SignerResource {
             r#type: key_type.into(),
-            key: "signature_key1".to_owned(),
-            secret: "MFyfvK41ba2giqM7Uio6PznpdUKGpownRZlmVmHc".to_owned(),
-            secret_version: 1,
+            key: bound.key.to_owned(),
+            secret_version: bound.secret_version,
+            secret_id: bound.secret_id.as_bytes().to_vec(),
+            sealed_secret: delivery_key().seal(&bound, &secret)?,
         };
         changes.push(put(ResourceKind::Signer, SIGNER, &signer));
     }
@@ -140,6 +162,10 @@ fn replica(arguments: &Arguments) -> Result<Replica, Box<dyn Error>> {
             Err(unusable.reason.into())
         }
     }
+}
+
+fn delivery_key() -> DeliveryKey {
+    DeliveryKey::from_bytes([7; KEY_BYTES].into())
 }
 
 fn route(path: String, backend: &str) -> RouteResource {

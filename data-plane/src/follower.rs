@@ -2,11 +2,17 @@
 //! which table and which answer. `sync` does the sending and the waiting; the simulator runs
 //! these very lines. It never reads a clock, and never serves a table itself.
 
+use std::sync::Arc;
+
+use countersign_delivery::{HandOver, Recipient};
 use countersign_proto::v1::subscribe_request::Message as Request;
 use countersign_proto::v1::subscribe_response::Message as Response;
-use countersign_proto::v1::{Ack, Hello, Nack, Welcome};
+use countersign_proto::v1::{Ack, Hello, Nack, ServedEnvironment, Welcome};
+use countersign_shared::id::EnvironmentId;
 
-use crate::replica::{Outcome, PROTOCOL_VERSION, Position, Replica, Unusable, Unwelcome};
+use crate::replica::{
+    DeliveryKeys, Outcome, PROTOCOL_VERSION, Position, Replica, Unusable, Unwelcome,
+};
 use crate::table::{RoutingTable, TableBuilder};
 
 /// At most this many messages are applied between two tables.
@@ -19,6 +25,8 @@ pub struct Identity {
     /// Made anew at each start.
     pub instance: String,
     pub environments: Vec<String>,
+    /// Whom delivery keys are sealed to; made anew at each start.
+    pub recipient: Arc<Recipient>,
 }
 
 /// A second Welcome.
@@ -70,12 +78,28 @@ impl Follower {
             log_id: position.log_id,
             revision: position.revision,
             hash: position.hash,
+            delivery_public_key: identity.recipient.public_key().to_vec(),
         }
     }
 
-    /// Begins a stream. Says whether this is another log than the copy is of.
-    pub fn welcome(&mut self, welcome: &Welcome) -> Result<bool, Unwelcome> {
-        self.replica.welcome(welcome)
+    /// Begins a stream. Says whether this is another log than the copy is of. Without the keys that
+    /// its snapshot would need it is not begun.
+    pub fn welcome(&mut self, identity: &Identity, welcome: &Welcome) -> Result<bool, Unwelcome> {
+        let keys = delivery_keys(identity, welcome)?;
+        let is_other = self.replica.welcome(welcome, &keys)?;
+        match self.replica.without_delivery_key() {
+            Some(name) => Err(Unwelcome::NoDeliveryKey(name.to_owned())),
+            None => Ok(is_other),
+        }
+    }
+
+    /// The same, with keys that were kept.
+    pub fn welcome_with(
+        &mut self,
+        welcome: &Welcome,
+        keys: &DeliveryKeys,
+    ) -> Result<bool, Unwelcome> {
+        self.replica.welcome(welcome, keys)
     }
 
     pub fn replica(&self) -> &Replica {
@@ -132,6 +156,21 @@ impl Follower {
     }
 }
 
+/// The delivery keys that came, opened.
+fn delivery_keys(identity: &Identity, welcome: &Welcome) -> Result<DeliveryKeys, Unwelcome> {
+    let came = welcome.environments.iter().filter(|served| !served.sealed_delivery_key.is_empty());
+    let open = |served: &ServedEnvironment| {
+        let environment =
+            EnvironmentId::try_from(&*served.id).map_err(|_| Unwelcome::EnvironmentId)?;
+        let (log_id, node) = (welcome.log_id.as_str(), identity.node.as_str());
+        let of = HandOver { log_id, environment, node, instance: &identity.instance };
+        let key = identity.recipient.open(&of, &served.sealed_delivery_key);
+        let key = key.map_err(|_| Unwelcome::DeliveryKey(served.name.clone()))?;
+        Ok((environment, Arc::new(key)))
+    };
+    came.map(open).collect()
+}
+
 /// The message that tells an outcome, without the time at which it came into force, and why the
 /// stream ends with it, if it does.
 pub fn answer(outcome: Outcome) -> (Request, Option<Unusable>) {
@@ -154,21 +193,72 @@ pub fn answer(outcome: Outcome) -> (Request, Option<Unusable>) {
 
 #[cfg(test)]
 mod tests {
-    use countersign_proto::v1::{ServedEnvironment, SnapshotEnd};
+    use countersign_delivery::hand_over;
+    use countersign_proto::v1::SnapshotEnd;
 
     use super::*;
+    use crate::replica::doubles;
 
     fn snapshot() -> Vec<Result<Response, Unexpected>> {
         let end = SnapshotEnd { revision: 5, hash: vec![5; 32], digest: vec![0; 32] };
         vec![Ok(Response::SnapshotEnd(end))]
     }
 
-    fn welcomed(mut follower: Follower) -> Follower {
-        let environments = vec![ServedEnvironment { id: vec![1; 16], name: "RELEASE".into() }];
+    fn identity() -> Identity {
+        let recipient = Arc::new(Recipient::generate().unwrap());
+        Identity { node: "n".into(), instance: "i".into(), environments: vec![], recipient }
+    }
+
+    /// To be sealed for this node of an environment of this log.
+    fn welcome(identity: &Identity, of: &HandOver<'_>) -> Welcome {
+        let sealed = hand_over(&doubles::delivery_key(), of, identity.recipient.public_key());
+        let environments = vec![ServedEnvironment {
+            id: of.environment.as_bytes().to_vec(),
+            name: "RELEASE".into(),
+            sealed_delivery_key: sealed.unwrap(),
+        }];
         let (log_id, protocol_version) = ("ours".to_owned(), PROTOCOL_VERSION);
-        let welcome = Welcome { log_id, environments, protocol_version, ..Welcome::default() };
-        assert_eq!(follower.welcome(&welcome), Ok(false));
+        Welcome { log_id, environments, protocol_version, ..Welcome::default() }
+    }
+
+    fn for_us() -> HandOver<'static> {
+        let environment = EnvironmentId::from_bytes([1; 16]);
+        HandOver { log_id: "ours", environment, node: "n", instance: "i" }
+    }
+
+    fn welcomed(mut follower: Follower) -> Follower {
+        let identity = identity();
+        assert_eq!(follower.welcome(&identity, &welcome(&identity, &for_us())), Ok(false));
         follower
+    }
+
+    #[test]
+    fn a_delivery_key_that_was_sealed_for_somebody_else_is_not_gone_along_with() {
+        let identity = identity();
+        let refused = Err(Unwelcome::DeliveryKey("RELEASE".into()));
+        for of in [
+            HandOver { node: "m", ..for_us() },
+            HandOver { instance: "j", ..for_us() },
+            HandOver { log_id: "theirs", ..for_us() },
+        ] {
+            let welcome = welcome(&identity, &of);
+            assert_eq!(Follower::default().welcome(&identity, &welcome), refused, "{of:?}");
+        }
+        let of_another_process = welcome(&self::identity(), &for_us());
+        assert_eq!(Follower::default().welcome(&identity, &of_another_process), refused);
+    }
+
+    #[test]
+    fn a_stream_without_keys_is_begun_only_by_who_has_them() {
+        let identity = identity();
+        let mut without = welcome(&identity, &for_us());
+        without.environments[0].sealed_delivery_key.clear();
+        let refused = Err(Unwelcome::NoDeliveryKey("RELEASE".into()));
+        assert_eq!(Follower::default().welcome(&identity, &without), refused);
+        let mut follower = welcomed(Follower::default());
+        let (_, result) = follower.apply_all(snapshot().into_iter());
+        assert!(result.is_ok());
+        assert_eq!(follower.welcome(&identity, &without), Ok(false));
     }
 
     #[test]
@@ -184,7 +274,7 @@ mod tests {
 
     #[test]
     fn a_node_that_waits_for_another_log_says_what_it_has_of_its_own() {
-        let identity = Identity { node: "n".into(), instance: "i".into(), environments: vec![] };
+        let identity = identity();
         for accepted in ["theirs", "ours"] {
             let mut follower = welcomed(Follower::default().accepting(Some(accepted.into())));
             let (_, result) = follower.apply_all(snapshot().into_iter());

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use countersign_delivery::{NotSealed, Recipient};
 use data_encoding::HEXLOWER;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
@@ -44,6 +45,8 @@ pub enum RunError {
     Thread(io::Error),
     #[error("the system has no random source: {0}")]
     Random(io::Error),
+    #[error("no key pair for delivery keys can be made: {0}")]
+    KeyPair(NotSealed),
 }
 
 /// A node that runs. Dropped without [`Node::shutdown`] it stops at once.
@@ -139,6 +142,7 @@ pub async fn start(config: Config) -> Result<Node, RunError> {
         node: config.node,
         instance: HEXLOWER.encode(&random),
         environments: config.environments,
+        recipient: Arc::new(Recipient::generate().map_err(RunError::KeyPair)?),
     };
     let (applied_sender, applied) = watch::channel(0);
     let offers = config.cache.as_ref().map(|_| Arc::new(Offers::default()));

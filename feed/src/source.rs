@@ -24,7 +24,8 @@ pub struct ServedEnvironment {
     pub name: String,
 }
 
-/// What is served. All of it answers at once and without waiting, but for `snapshot`.
+/// What is served. All of it answers at once and without waiting, but for `snapshot` and
+/// `delivery_keys`.
 pub trait Source: Send + Sync + 'static {
     /// All tables at one revision, which stay what they are while the log goes on.
     type View: AsRef<Tip> + Send + Sync;
@@ -53,6 +54,13 @@ pub trait Source: Send + Sync + 'static {
         view: &Self::View,
         environment: EnvironmentId,
     ) -> Result<Vec<v1::SnapshotChunk>, NoSnapshot>;
+
+    /// What the secrets of some environments are opened with, sealed to one process of a node, in the
+    /// order of the environments.
+    fn delivery_keys(
+        &self,
+        asked: v1::DeliverKeysRequest,
+    ) -> impl Future<Output = Result<Vec<Vec<u8>>, NoKeys>> + Send;
 }
 
 /// Why an environment is not served.
@@ -85,3 +93,15 @@ pub enum Refused {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct NoSnapshot(pub String);
+
+/// Why there are no delivery keys.
+#[derive(Debug, thiserror::Error)]
+pub enum NoKeys {
+    #[error("a public key of X25519, 32 bytes")]
+    PublicKey,
+    #[error(transparent)]
+    Unserved(#[from] Unserved),
+    /// Whoever has them cannot be asked now.
+    #[error("the control plane cannot be asked for delivery keys: {0}")]
+    Unreachable(String),
+}

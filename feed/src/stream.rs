@@ -100,11 +100,12 @@ impl NodeStream {
         self.bookmark_at
     }
 
-    /// The first message, to a node that speaks our newest version.
+    /// The first message, to a node that speaks our newest version; without delivery keys.
     pub fn welcome(&self, log_id: LogId, served: &[ServedEnvironment]) -> v1::Welcome {
         let served = served.iter().map(|environment| v1::ServedEnvironment {
             id: environment.id.as_bytes().to_vec(),
             name: environment.name.clone(),
+            ..v1::ServedEnvironment::default()
         });
         v1::Welcome {
             log_id: log_id.to_string(),

@@ -1,10 +1,11 @@
 //! `Debug` for the messages that hold a secret: their names and everything else, never the secret.
+//! And for those that hold many bytes: how many.
 
 use std::fmt;
 
 use crate::v1::{
     Change, CreateSignatureKeyRequest, CreateSignatureKeyResponse, EnvironmentChanges,
-    ReplaceSecretRequest, ReplaceSecretResponse, SignerResource,
+    ReplaceSecretRequest, ReplaceSecretResponse,
 };
 
 const REDACTED: &str = "(redacted)";
@@ -47,17 +48,6 @@ impl fmt::Debug for ReplaceSecretResponse {
             .field("signature_key", &self.signature_key)
             .field("generated_secret", &REDACTED)
             .field("revision", &self.revision)
-            .finish()
-    }
-}
-
-impl fmt::Debug for SignerResource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SignerResource")
-            .field("type", &self.r#type)
-            .field("key", &self.key)
-            .field("secret", &REDACTED)
-            .field("secret_version", &self.secret_version)
             .finish()
     }
 }

@@ -1,13 +1,15 @@
 //! Where secrets rest: one data key for each version of a secret, wrapped by the master
-//! key, in a file of its own beside the log. Owns sealing, unsealing and that file; never
-//! holds a plain secret longer than a call, and never writes one anywhere.
+//! key, in a file of its own beside the log. Owns sealing, unsealing, what leaves for the nodes, and
+//! that file; never holds a plain secret longer than a call, and never writes one anywhere.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use countersign_shared::id::{KeyId, LogId, SecretId};
+use countersign_delivery::{Bound, DeliveryKey, DeliveryRoot, HandOver, NotSealed, hand_over};
+use countersign_shared::id::{EnvironmentId, KeyId, LogId, SecretId};
+use countersign_shared::key::SignatureKey;
 use countersign_shared::secret::Secret;
 
 use crate::log::disk::DiskError;
@@ -78,25 +80,25 @@ pub enum UnsealError {
     NoDataKey(SecretId),
     #[error("the ciphertext of the secret {0} does not belong to its key, or is damaged")]
     Damaged(SecretId),
+    #[error(
+        "the secret {0} cannot be sealed for the nodes: the cryptographic library refuses to work"
+    )]
+    NotSealed(SecretId),
 }
 
 impl Keystore {
     /// Opens the keystore of a log, making an empty one when there is none.
     pub fn open(path: &Path, master: &MasterKey, log_id: LogId) -> Result<Self, KeystoreError> {
         let (file, stored) = KeystoreFile::open(path, master, log_id)?;
-        let wrapping =
-            WrappingKey::derive(master, log_id, file.epoch()).map_err(|_| KeystoreError::Crypto)?;
         let keys = stored.into_iter().map(|key| (key.secret_id, key)).collect();
-        let sealer = Sealer(Arc::new(Shared { wrapping, keys: RwLock::new(keys) }));
+        let sealer = Sealer::of(master, log_id, file.epoch(), keys)?;
         Ok(Self { file: Some(file), sealer })
     }
 
     /// One that is not on a disk, for the simulator and for tests.
     pub fn in_memory(master: &MasterKey, log_id: LogId) -> Result<Self, KeystoreError> {
-        let wrapping =
-            WrappingKey::derive(master, log_id, FIRST_EPOCH).map_err(|_| KeystoreError::Crypto)?;
-        let shared = Shared { wrapping, keys: RwLock::new(HashMap::new()) };
-        Ok(Self { file: None, sealer: Sealer(Arc::new(shared)) })
+        let sealer = Sealer::of(master, log_id, FIRST_EPOCH, HashMap::new())?;
+        Ok(Self { file: None, sealer })
     }
 
     /// Stores data keys, durably when it returns. Only then may their ciphertexts be logged.
@@ -121,10 +123,25 @@ pub struct Sealer(Arc<Shared>);
 
 struct Shared {
     wrapping: WrappingKey,
+    delivery: DeliveryRoot,
     keys: RwLock<HashMap<SecretId, WrappedKey>>,
 }
 
 impl Sealer {
+    fn of(
+        master: &MasterKey,
+        log_id: LogId,
+        epoch: u32,
+        keys: HashMap<SecretId, WrappedKey>,
+    ) -> Result<Self, KeystoreError> {
+        let wrapping =
+            WrappingKey::derive(master, log_id, epoch).map_err(|_| KeystoreError::Crypto)?;
+        let purpose: [&[u8]; 3] =
+            [b"countersign delivery root v1\0", log_id.as_bytes(), &epoch.to_be_bytes()];
+        let delivery = DeliveryRoot::new(master.derive(&purpose));
+        Ok(Self(Arc::new(Shared { wrapping, delivery, keys: RwLock::new(keys) })))
+    }
+
     /// Encrypts a secret under a new data key, bound to this log, the key and the secret's id.
     pub fn seal(
         &self,
@@ -147,6 +164,34 @@ impl Sealer {
             .wrapping
             .unseal(&wrapped, key, ciphertext)
             .map_err(|_| UnsealError::Damaged(secret_id))
+    }
+
+    /// The secret of a key as it travels to the nodes of an environment; the same bytes each time.
+    pub fn deliver(
+        &self,
+        environment: EnvironmentId,
+        key: &SignatureKey,
+    ) -> Result<Vec<u8>, UnsealError> {
+        let sealed = &key.secret.sealed;
+        let secret = self.unseal(key.id, sealed.secret_id, &sealed.ciphertext)?;
+        let bound = Bound {
+            key_id: key.id,
+            key_type: key.key_type,
+            key: key.key.as_str(),
+            secret_id: sealed.secret_id,
+            secret_version: key.secret.number,
+        };
+        let delivered = self.delivery_key(environment).and_then(|key| key.seal(&bound, &secret));
+        delivered.map_err(|NotSealed| UnsealError::NotSealed(sealed.secret_id))
+    }
+
+    /// What the secrets of an environment travel under, sealed to one node.
+    pub fn hand_over(&self, of: &HandOver<'_>, public_key: &[u8]) -> Result<Vec<u8>, NotSealed> {
+        hand_over(&self.delivery_key(of.environment)?, of, public_key)
+    }
+
+    fn delivery_key(&self, environment: EnvironmentId) -> Result<DeliveryKey, NotSealed> {
+        self.0.delivery.key_of(environment)
     }
 
     /// Whether the data key of a secret is stored.

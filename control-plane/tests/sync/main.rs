@@ -9,6 +9,7 @@
     reason = "a test that goes wrong should panic"
 )]
 
+mod delivery;
 mod double;
 
 mod negotiation;

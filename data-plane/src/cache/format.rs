@@ -1,9 +1,10 @@
 //! A cache as bytes: a head in clear that is authenticated, then frames, each sealed by itself. The
-//! frames are the messages of a stream that brings the table, so that reading a cache is following
-//! a stream. It never touches a file.
+//! first one holds the delivery keys; the others are the messages of a stream that brings the table, so
+//! that reading a cache is following a stream. It never touches a file.
 //!
 //! ```text
 //! "countersign node" │ version, 2 bytes │ length of the head, 4 bytes │ head │ salt, 32 bytes
+//! length of the frame, 4 bytes │ AES-256-GCM((environment, 16 bytes │ delivery key, 32 bytes) …)
 //! length of the frame, 4 bytes │ AES-256-GCM(message), with its tag          … to the end
 //! ```
 //!
@@ -12,18 +13,23 @@
 //! each tag: nothing can be changed, moved, left out or cut off.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::hkdf;
+use countersign_delivery::DeliveryKey;
 use countersign_proto::v1::SubscribeResponse;
+use countersign_shared::id::EnvironmentId;
 use prost::Message;
 use zeroize::Zeroizing;
 
 use super::{CacheKey, CacheRefused, KEY_BYTES};
+use crate::replica::DeliveryKeys;
 
 const MAGIC: &[u8; 16] = b"countersign node";
-const VERSION: u16 = 1;
+/// Version 1, before the first release, had secrets in its messages instead of keys.
+const VERSION: u16 = 2;
 pub(super) const SALT_BYTES: usize = 32;
 const TAG_BYTES: usize = 16;
 
@@ -46,12 +52,14 @@ pub(crate) struct Head {
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) head: Head,
+    pub(crate) keys: DeliveryKeys,
     pub(crate) messages: Vec<SubscribeResponse>,
 }
 
 /// Writes a cache of at least one message.
 pub(super) fn seal(
     head: &Head,
+    keys: &DeliveryKeys,
     messages: impl Iterator<Item = SubscribeResponse>,
     key: &CacheKey,
     salt: &[u8; SALT_BYTES],
@@ -60,13 +68,12 @@ pub(super) fn seal(
     let front = front(head, salt);
     let sealing = file_key(key, salt).map_err(|_| not_sealed())?;
     out.write_all(&front)?;
-    let mut messages = messages.peekable();
+    let mut frames = std::iter::once(frame_of_keys(keys))
+        .chain(messages.map(|message| frame(&message)))
+        .peekable();
     let mut number = 0;
-    while let Some(message) = messages.next() {
-        // Room for the tag from the start, so that the plain text is never moved and left behind.
-        let mut frame = Zeroizing::new(Vec::with_capacity(message.encoded_len() + TAG_BYTES));
-        message.encode(&mut *frame).map_err(|_| not_sealed())?;
-        let nonce = nonce(number, messages.peek().is_none());
+    while let Some(mut frame) = frames.next() {
+        let nonce = nonce(number, frames.peek().is_none());
         let sealed = sealing.seal_in_place_append_tag(nonce, Aad::from(&front), &mut *frame);
         sealed.map_err(|_| not_sealed())?;
         let length = u32::try_from(frame.len()).map_err(|_| not_sealed())?;
@@ -92,17 +99,50 @@ pub(crate) fn open(bytes: &[u8], key: &CacheKey) -> Result<Opened, CacheRefused>
     let salt: [u8; SALT_BYTES] = rest.array()?;
     let (front, _) = bytes.split_at(bytes.len() - rest.0.len());
     let opening = file_key(key, &salt).map_err(|_| CacheRefused::NotAuthentic)?;
-    let mut messages = Vec::new();
-    while messages.is_empty() || !rest.0.is_empty() {
+    let mut next = |number: u64| {
         let length = u32::from_be_bytes(rest.array()?);
         let mut frame = Zeroizing::new(rest.take(length as usize)?.to_vec());
-        let nonce = nonce(messages.len() as u64, rest.0.is_empty());
-        let plain = opening.open_in_place(nonce, Aad::from(front), &mut frame);
-        let plain = plain.map_err(|_| CacheRefused::NotAuthentic)?;
-        messages.push(SubscribeResponse::decode(&*plain).map_err(|_| CacheRefused::Malformed)?);
+        let is_last = rest.0.is_empty();
+        let plain = opening.open_in_place(nonce(number, is_last), Aad::from(front), &mut frame);
+        let length = plain.map_err(|_| CacheRefused::NotAuthentic)?.len();
+        frame.truncate(length);
+        Ok::<_, CacheRefused>((frame, is_last))
+    };
+    let (keys, mut is_last) = next(0)?;
+    let keys = keys_of(&keys)?;
+    let mut messages = Vec::new();
+    while !is_last {
+        let frame;
+        (frame, is_last) = next(1 + messages.len() as u64)?;
+        messages.push(SubscribeResponse::decode(&**frame).map_err(|_| CacheRefused::Malformed)?);
     }
     let head = Head::decode(head).map_err(|_| CacheRefused::Malformed)?;
-    Ok(Opened { head, messages })
+    Ok(Opened { head, keys, messages })
+}
+
+/// With room for the tag from the start, so that a plain key is never moved and left behind.
+fn frame_of_keys(keys: &DeliveryKeys) -> Zeroizing<Vec<u8>> {
+    let mut frame = Zeroizing::new(Vec::with_capacity(keys.len() * 48 + TAG_BYTES));
+    for (environment, key) in keys {
+        frame.extend_from_slice(environment.as_bytes());
+        frame.extend_from_slice(key.bytes());
+    }
+    frame
+}
+
+fn keys_of(frame: &[u8]) -> Result<DeliveryKeys, CacheRefused> {
+    let mut rest = Bytes(frame);
+    let mut keys = DeliveryKeys::new();
+    while !rest.0.is_empty() {
+        let environment = EnvironmentId::from_bytes(rest.array()?);
+        let key = DeliveryKey::from_bytes(Zeroizing::new(rest.array()?));
+        keys.insert(environment, Arc::new(key));
+    }
+    Ok(keys)
+}
+
+fn frame(message: &SubscribeResponse) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(message.encode_to_vec())
 }
 
 /// All that stands before the first frame.

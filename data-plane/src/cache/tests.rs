@@ -2,11 +2,12 @@
 
 use countersign_proto::v1;
 use countersign_proto::v1::subscribe_response::Message as FromPlane;
+use countersign_shared::key::SignatureKeyType;
 use prost::Message as _;
 
 use super::format::{Head, SALT_BYTES, seal};
 use super::*;
-use crate::replica::{Outcome, Replica};
+use crate::replica::{Outcome, Replica, doubles};
 
 const SECRET: &str = "a_secret_that_never_rests_plain";
 const NOW_MS: i64 = 1_795_435_200_000;
@@ -18,12 +19,7 @@ fn key(byte: u8) -> Arc<CacheKey> {
 /// A replica with a signature key in its one environment.
 fn replica() -> Replica {
     let environment = [0xe0; 16];
-    let signer = v1::SignerResource {
-        r#type: v1::SignatureKeyType::Hmac.into(),
-        key: "signature_key1".into(),
-        secret: SECRET.into(),
-        secret_version: 1,
-    };
+    let signer = doubles::signer(3, SignatureKeyType::Hmac, "signature_key1", SECRET);
     let change = v1::Change {
         kind: v1::ResourceKind::Signer.into(),
         id: vec![3; 16],
@@ -33,14 +29,18 @@ fn replica() -> Replica {
     let environments =
         vec![v1::EnvironmentChanges { environment_id: environment.to_vec(), change_set }];
     let mut replica = Replica::default().keeping_encoded();
-    let served = v1::ServedEnvironment { id: environment.to_vec(), name: "RELEASE".into() };
+    let served = v1::ServedEnvironment {
+        id: environment.to_vec(),
+        name: "RELEASE".into(),
+        ..Default::default()
+    };
     let welcome = v1::Welcome {
         log_id: "log-a".into(),
         protocol_version: 1,
         environments: vec![served],
         ..v1::Welcome::default()
     };
-    replica.welcome(&welcome).unwrap();
+    replica.welcome(&welcome, &doubles::delivery_keys(&welcome)).unwrap();
     replica.snapshot_chunk(&v1::SnapshotChunk { environments });
     replica.snapshot_end(&v1::SnapshotEnd { revision: 7, hash: vec![9; 32], digest: vec![] });
     replica
@@ -58,7 +58,8 @@ fn head() -> Head {
 fn sealed() -> Vec<u8> {
     let mut out = Vec::new();
     let contents = replica().contents().unwrap();
-    seal(&head(), contents.messages(), &key(1), &[5; SALT_BYTES], &mut out).unwrap();
+    let (keys, messages) = (contents.delivery_keys(), contents.messages());
+    seal(&head(), &keys, messages, &key(1), &[5; SALT_BYTES], &mut out).unwrap();
     out
 }
 
@@ -79,7 +80,9 @@ fn what_is_read_brings_another_replica_to_the_same() {
     let mut copy = Replica::default();
     for message in opened.messages {
         match message.message.unwrap() {
-            FromPlane::Welcome(welcome) => assert_eq!(copy.welcome(&welcome), Ok(false)),
+            FromPlane::Welcome(welcome) => {
+                assert_eq!(copy.welcome(&welcome, &opened.keys), Ok(false));
+            }
             FromPlane::SnapshotChunk(chunk) => copy.snapshot_chunk(&chunk),
             FromPlane::SnapshotEnd(end) => {
                 let outcome = copy.snapshot_end(&end);
@@ -113,6 +116,7 @@ fn a_secret_is_never_plain() {
     let sealed = sealed();
     let plain = |text: &[u8]| sealed.windows(text.len()).any(|window| window == text);
     assert!(!plain(SECRET.as_bytes()) && !plain(b"signature_key1"));
+    assert!(!plain(doubles::delivery_key().bytes()), "nor the key that opens it");
     assert!(plain(b"log-a"), "what it is of can be seen");
     let shown = format!("{:?}", replica());
     assert!(!shown.contains(SECRET), "{shown}");

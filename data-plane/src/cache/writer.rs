@@ -121,7 +121,8 @@ impl CacheWriter {
         let mut options = OpenOptions::new();
         let file = options.write(true).create(true).truncate(true).mode(0o600).open(&new)?;
         let mut out = BufWriter::new(file);
-        seal(&head, contents.messages(), &self.cache.key, &salt, &mut out)?;
+        let (keys, messages) = (contents.delivery_keys(), contents.messages());
+        seal(&head, &keys, messages, &self.cache.key, &salt, &mut out)?;
         out.flush()?;
         out.get_ref().sync_all()?;
         std::fs::rename(&new, &self.cache.file)?;

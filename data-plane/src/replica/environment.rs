@@ -2,14 +2,16 @@
 //! that nothing may hang in the air: a binding has its signature key, a route its group.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
+use countersign_delivery::DeliveryKey;
 use countersign_proto::v1;
 use countersign_shared::digest::{TableDigest, Term, term};
 use countersign_shared::id::EnvironmentId;
 use prost::Message;
 
-use super::contents::{Encoded, Kept};
+use super::contents::Kept;
 use super::resource::{Key, Resource, Unusable};
 use crate::table::Destinations;
 
@@ -18,6 +20,8 @@ use crate::table::Destinations;
 pub struct EnvironmentReplica {
     id: EnvironmentId,
     name: String,
+    /// What secrets are opened with.
+    delivery: Option<Arc<DeliveryKey>>,
     resources: HashMap<Key, Held>,
     digest: TableDigest,
     destinations: Destinations,
@@ -35,17 +39,23 @@ struct Held {
 #[derive(Debug)]
 pub(super) struct Coming {
     held: Held,
-    encoded: Option<Encoded>,
+    encoded: Option<Bytes>,
 }
 
 /// Changes that are decoded and not yet made; `None` removes. The last one of a key counts.
 pub(super) type Pending = HashMap<Key, Option<Coming>>;
 
 impl EnvironmentReplica {
-    pub(super) fn new(id: EnvironmentId, name: &str, keeps_encoded: bool) -> Self {
+    pub(super) fn new(
+        id: EnvironmentId,
+        name: &str,
+        delivery: Option<Arc<DeliveryKey>>,
+        keeps_encoded: bool,
+    ) -> Self {
         Self {
             id,
             name: name.to_owned(),
+            delivery,
             resources: HashMap::new(),
             digest: TableDigest::ZERO,
             destinations: Destinations::default(),
@@ -63,6 +73,15 @@ impl EnvironmentReplica {
 
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    pub(super) fn delivery(&self) -> Option<&Arc<DeliveryKey>> {
+        self.delivery.as_ref()
+    }
+
+    /// From here on secrets are opened with this one.
+    pub(super) fn deliver_with(&mut self, delivery: Option<Arc<DeliveryKey>>) {
+        self.delivery = delivery;
     }
 
     pub fn digest(&self) -> TableDigest {
@@ -91,10 +110,15 @@ impl EnvironmentReplica {
                 None => None,
                 Some(encoded) => Some(Coming {
                     held: Held {
-                        resource: Resource::decode(key, encoded, &mut self.destinations)?,
+                        resource: Resource::decode(
+                            key,
+                            encoded,
+                            &mut self.destinations,
+                            self.delivery.as_deref(),
+                        )?,
                         term: term(self.id, key.kind_byte(), key.id(), encoded),
                     },
-                    encoded: self.kept.is_some().then(|| Encoded::of(encoded)),
+                    encoded: self.kept.is_some().then(|| Bytes::copy_from_slice(encoded)),
                 }),
             };
             pending.insert(key, coming);

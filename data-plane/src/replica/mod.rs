@@ -5,16 +5,27 @@
 mod contents;
 mod environment;
 mod resource;
+mod welcome;
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use countersign_delivery::DeliveryKey;
 use countersign_proto::v1;
 use countersign_shared::digest::TableDigest;
 use countersign_shared::id::EnvironmentId;
 
-pub use contents::{Contents, Encoded};
+pub use contents::Contents;
 pub use environment::EnvironmentReplica;
 pub use resource::{Key, Resource, Unusable};
+pub use welcome::Unwelcome;
 
+use contents::KeptEnvironment;
 use environment::Pending;
+use welcome::{Served, Stream};
+
+/// What a node opens secrets with, by environment.
+pub type DeliveryKeys = BTreeMap<EnvironmentId, Arc<DeliveryKey>>;
 
 /// Where a copy stands: what a Hello says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,27 +52,6 @@ pub enum Changed {
     Some(Vec<(usize, Key)>),
 }
 
-/// A Welcome that cannot be gone along with.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Unwelcome {
-    #[error(
-        "the control plane speaks version {0} of the protocol, this node versions \
-         {PROTOCOL_VERSION_MIN} to {PROTOCOL_VERSION}"
-    )]
-    ProtocolVersion(u32),
-    #[error("the control plane named an environment whose id has not 16 bytes")]
-    EnvironmentId,
-    #[error("the control plane went on with deltas for other environments than this node holds")]
-    OtherEnvironments,
-    #[error("the control plane went on with deltas of log {theirs}, this node holds log {ours}")]
-    OtherLog { ours: String, theirs: String },
-    #[error(
-        "the control plane has log {theirs}, this node signs with log {ours}: if that is meant, start \
-         the node with --accept-log {theirs}"
-    )]
-    ForeignLog { ours: String, theirs: String },
-}
-
 /// The newest version of the protocol that is spoken here, which a Hello says.
 pub const PROTOCOL_VERSION: u32 = 1;
 /// The oldest one that a control plane may choose.
@@ -82,13 +72,6 @@ pub struct Replica {
     accepted_log: Option<String>,
     /// Whether resources are kept as they came, too.
     keeps_encoded: bool,
-}
-
-/// What the Welcome said.
-#[derive(Debug, Clone, Default)]
-struct Stream {
-    log_id: String,
-    environments: Vec<(EnvironmentId, String)>,
 }
 
 /// A snapshot that is still coming in.
@@ -122,7 +105,7 @@ impl Replica {
         Self { accepted_log: log_id, ..self }
     }
 
-    /// The same, but it also keeps every resource as it came, secrets among them, for a cache.
+    /// The same, but it also keeps every resource as it came, for a cache.
     #[must_use]
     pub fn keeping_encoded(self) -> Self {
         Self { keeps_encoded: true, ..self }
@@ -130,7 +113,14 @@ impl Replica {
 
     /// What it holds; `None` before the first complete snapshot, and where nothing is kept.
     pub fn contents(&self) -> Option<Contents> {
-        let kept = |e: &EnvironmentReplica| Some((e.id(), e.name().to_owned(), e.kept()?.clone()));
+        let kept = |of: &EnvironmentReplica| {
+            Some(KeptEnvironment {
+                id: of.id(),
+                name: of.name().to_owned(),
+                delivery: of.delivery().cloned(),
+                resources: of.kept()?.clone(),
+            })
+        };
         let environments = self.environments.iter().map(kept).collect::<Option<_>>()?;
         let (position, digest) = (self.position.clone(), self.digest());
         self.complete.then_some(Contents { position, digest, environments })
@@ -173,17 +163,17 @@ impl Replica {
     }
 
     /// Begins a stream; what was staged on an earlier one is dropped. Says whether this is
-    /// another log than the copy is of, which was accepted.
-    pub fn welcome(&mut self, welcome: &v1::Welcome) -> Result<bool, Unwelcome> {
+    /// another log than the copy is of, which was accepted. Where no delivery key is given, the one
+    /// that is held stays.
+    pub fn welcome(
+        &mut self,
+        welcome: &v1::Welcome,
+        keys: &DeliveryKeys,
+    ) -> Result<bool, Unwelcome> {
         if !(PROTOCOL_VERSION_MIN..=PROTOCOL_VERSION).contains(&welcome.protocol_version) {
             return Err(Unwelcome::ProtocolVersion(welcome.protocol_version));
         }
-        let environments = welcome
-            .environments
-            .iter()
-            .map(|e| Ok((EnvironmentId::try_from(&*e.id)?, e.name.clone())))
-            .collect::<Result<Vec<_>, countersign_shared::id::InvalidId>>()
-            .map_err(|_| Unwelcome::EnvironmentId)?;
+        let mut stream = Stream::of(welcome, keys)?;
         let other_log = self.complete && welcome.log_id != self.position.log_id;
         if other_log && self.accepted_log.as_ref() != Some(&welcome.log_id) {
             let (ours, theirs) = (self.position.log_id.clone(), welcome.log_id.clone());
@@ -194,17 +184,23 @@ impl Replica {
                 let (ours, theirs) = (self.position.log_id.clone(), welcome.log_id.clone());
                 return Err(Unwelcome::OtherLog { ours, theirs });
             }
-            if !environments
-                .iter()
-                .map(|(id, _)| *id)
-                .eq(self.environments.iter().map(EnvironmentReplica::id))
-            {
+            let served = stream.environments.iter().map(|served| served.id);
+            if !served.eq(self.environments.iter().map(EnvironmentReplica::id)) {
                 return Err(Unwelcome::OtherEnvironments);
             }
         }
+        if !other_log {
+            stream.share_keys(&mut self.environments);
+        }
         self.staged = None;
-        self.stream = Stream { log_id: welcome.log_id.clone(), environments };
+        self.stream = stream;
         Ok(other_log)
+    }
+
+    /// The name of an environment of this stream whose secrets cannot be opened.
+    pub fn without_delivery_key(&self) -> Option<&str> {
+        let mut environments = self.stream.environments.iter();
+        environments.find(|served| served.delivery.is_none()).map(|served| served.name.as_str())
     }
 
     /// Stages a part of a snapshot. What cannot be used is told at its end.
@@ -318,8 +314,8 @@ impl Replica {
 impl Staged {
     fn empty(stream: &Stream, keeps_encoded: bool) -> Self {
         let environments = stream.environments.iter();
-        let empty = |(id, name): &(EnvironmentId, String)| {
-            EnvironmentReplica::new(*id, name, keeps_encoded)
+        let empty = |of: &Served| {
+            EnvironmentReplica::new(of.id, &of.name, of.delivery.clone(), keeps_encoded)
         };
         let environments = environments.map(empty).collect();
         Self { environments, unusable: None }
@@ -352,5 +348,7 @@ fn commit(environments: &mut [EnvironmentReplica], pending: Vec<Pending>) -> Vec
     keys
 }
 
+#[cfg(test)]
+pub(crate) mod doubles;
 #[cfg(test)]
 mod tests;

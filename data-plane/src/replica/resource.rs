@@ -5,10 +5,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use countersign_delivery::{Bound, DeliveryKey};
 use countersign_proto::convert::{definition_from_proto, key_type_from_proto};
 use countersign_proto::v1;
-use countersign_shared::id::{ApiId, GroupId, KeyId};
-use countersign_shared::secret::Secret;
+use countersign_shared::id::{ApiId, GroupId, KeyId, SecretId};
 use countersign_shared::text::Domain;
 use prost::Message;
 
@@ -101,11 +101,12 @@ impl Key {
 }
 
 impl Resource {
-    /// Routes share the destinations that are known.
+    /// Routes share the destinations that are known; secrets are opened with the delivery key.
     pub fn decode(
         key: Key,
         encoded: &Bytes,
         destinations: &mut Destinations,
+        delivery: Option<&DeliveryKey>,
     ) -> Result<Self, Unusable> {
         let refused = |reason: &dyn fmt::Display| Unusable::resource(key, reason.to_string());
         match key {
@@ -132,7 +133,20 @@ impl Resource {
                 let signer: v1::SignerResource = decode(key, encoded)?;
                 let key_type =
                     key_type_from_proto("type", signer.r#type).map_err(|e| refused(&e.reason))?;
-                let secret = Secret::new(signer.secret);
+                let secret_id = SecretId::try_from(&*signer.secret_id)
+                    .map_err(|_| refused(&"a secret's id has 16 bytes"))?;
+                let delivery =
+                    delivery.ok_or_else(|| refused(&"there is no delivery key to open it with"))?;
+                let bound = Bound {
+                    key_id: id,
+                    key_type,
+                    key: &signer.key,
+                    secret_id,
+                    secret_version: signer.secret_version,
+                };
+                let secret = delivery
+                    .open(&bound, &signer.sealed_secret)
+                    .map_err(|e| refused(&format_args!("the sealed secret: {e}")))?;
                 if secret.is_empty() {
                     return Err(refused(&"the secret is empty"));
                 }

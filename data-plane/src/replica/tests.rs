@@ -1,6 +1,7 @@
 //! Given what the replica holds, when a message comes, then this is the outcome.
 
 use countersign_shared::digest::term;
+use countersign_shared::key::SignatureKeyType;
 use prost::Message;
 
 use super::*;
@@ -9,8 +10,11 @@ const ENVIRONMENT: [u8; 16] = [0xe0; 16];
 const OTHER_ENVIRONMENT: [u8; 16] = [0xe1; 16];
 
 fn welcome(log_id: &str, resumed: bool) -> v1::Welcome {
-    let served =
-        |id: [u8; 16], name: &str| v1::ServedEnvironment { id: id.to_vec(), name: name.into() };
+    let served = |id: [u8; 16], name: &str| v1::ServedEnvironment {
+        id: id.to_vec(),
+        name: name.into(),
+        ..Default::default()
+    };
     v1::Welcome {
         log_id: log_id.into(),
         protocol_version: PROTOCOL_VERSION,
@@ -29,12 +33,7 @@ fn group(number: u8) -> v1::Change {
 }
 
 fn signer(number: u8, secret: &str) -> v1::Change {
-    let signer = v1::SignerResource {
-        r#type: v1::SignatureKeyType::Hmac.into(),
-        key: "signature_key1".into(),
-        secret: secret.into(),
-        secret_version: 1,
-    };
+    let signer = doubles::signer(number, SignatureKeyType::Hmac, "signature_key1", secret);
     change(v1::ResourceKind::Signer, number, Some(signer.encode_to_vec()))
 }
 
@@ -69,7 +68,7 @@ fn end(revision: u64) -> v1::SnapshotEnd {
 /// A replica that holds groups 1 in both environments, at revision 5 of log-a.
 fn given() -> Replica {
     let mut replica = Replica::default();
-    replica.welcome(&welcome("log-a", false)).unwrap();
+    goes(&mut replica, &welcome("log-a", false)).unwrap();
     for environment in [ENVIRONMENT, OTHER_ENVIRONMENT] {
         replica.snapshot_chunk(&v1::SnapshotChunk {
             environments: vec![changes(environment, vec![group(1)])],
@@ -78,6 +77,11 @@ fn given() -> Replica {
     acked(&replica.snapshot_end(&end(5)));
     assert_eq!(replica.take_changed(), Changed::All);
     replica
+}
+
+/// Welcomed with keys for all that is served.
+fn goes(replica: &mut Replica, welcome: &v1::Welcome) -> Result<bool, Unwelcome> {
+    replica.welcome(welcome, &doubles::delivery_keys(welcome))
 }
 
 fn acked(outcome: &Outcome) -> TableDigest {
@@ -163,7 +167,7 @@ fn after_a_refusal_only_a_snapshot_helps() {
     refused(replica.delta(&delta(7, vec![])));
     refused(replica.bookmark(&v1::Bookmark { revision: 8, ..v1::Bookmark::default() }));
     assert_eq!(replica.hello(), Position::default());
-    replica.welcome(&welcome("log-a", false)).unwrap();
+    goes(&mut replica, &welcome("log-a", false)).unwrap();
     acked(&replica.snapshot_end(&end(8)));
     assert_eq!(replica.hello().revision, 8);
     acked(&replica.delta(&delta(9, vec![])));
@@ -190,7 +194,7 @@ fn what_others_need_cannot_go_alone() {
 #[test]
 fn a_snapshot_is_refused_for_what_one_of_its_chunks_holds() {
     let mut replica = given();
-    replica.welcome(&welcome("log-a", false)).unwrap();
+    goes(&mut replica, &welcome("log-a", false)).unwrap();
     let bad = v1::Change { kind: 99, id: vec![1; 16], resource: None };
     replica
         .snapshot_chunk(&v1::SnapshotChunk { environments: vec![changes(ENVIRONMENT, vec![bad])] });
@@ -205,11 +209,11 @@ fn a_snapshot_is_refused_for_what_one_of_its_chunks_holds() {
 #[test]
 fn a_new_stream_drops_what_an_earlier_one_staged() {
     let mut replica = given();
-    replica.welcome(&welcome("log-a", false)).unwrap();
+    goes(&mut replica, &welcome("log-a", false)).unwrap();
     replica.snapshot_chunk(&v1::SnapshotChunk {
         environments: vec![changes(ENVIRONMENT, vec![group(2)])],
     });
-    replica.welcome(&welcome("log-a", true)).unwrap();
+    goes(&mut replica, &welcome("log-a", true)).unwrap();
     acked(&replica.delta(&delta(6, vec![])));
     let key = Key::Group(countersign_shared::id::GroupId::from_bytes([2; 16]));
     assert!(replica.environments()[0].get(key).is_none());
@@ -220,18 +224,21 @@ fn a_welcome_that_does_not_fit_is_not_gone_along_with() {
     let mut replica = Replica::default();
     let ours = String::new();
     let theirs = "log-a".to_owned();
-    assert_eq!(replica.welcome(&welcome("log-a", true)), Err(Unwelcome::OtherLog { ours, theirs }));
+    assert_eq!(
+        goes(&mut replica, &welcome("log-a", true)),
+        Err(Unwelcome::OtherLog { ours, theirs })
+    );
     let mut replica = given();
     let other = v1::Welcome { protocol_version: 2, ..welcome("log-a", true) };
-    assert_eq!(replica.welcome(&other), Err(Unwelcome::ProtocolVersion(2)));
+    assert_eq!(goes(&mut replica, &other), Err(Unwelcome::ProtocolVersion(2)));
     let mut other = welcome("log-a", true);
     other.environments.reverse();
-    assert_eq!(replica.welcome(&other), Err(Unwelcome::OtherEnvironments));
-    assert_eq!(replica.welcome(&welcome("log-a", true)), Ok(false));
+    assert_eq!(goes(&mut replica, &other), Err(Unwelcome::OtherEnvironments));
+    assert_eq!(goes(&mut replica, &welcome("log-a", true)), Ok(false));
     let (ours, theirs) = ("log-a".to_owned(), "log-b".to_owned());
     let foreign = Err(Unwelcome::ForeignLog { ours, theirs });
-    assert_eq!(replica.welcome(&welcome("log-b", false)), foreign);
-    assert_eq!(replica.welcome(&welcome("log-b", true)), foreign);
+    assert_eq!(goes(&mut replica, &welcome("log-b", false)), foreign);
+    assert_eq!(goes(&mut replica, &welcome("log-b", true)), foreign);
 }
 
 #[test]
@@ -239,12 +246,12 @@ fn another_log_takes_its_place_where_it_is_accepted_and_only_once() {
     let mut replica = given();
     replica.accepted_log = Some("log-b".into());
     assert_eq!(replica.hello(), *replica.position(), "it stays a witness of its own log");
-    assert_eq!(replica.welcome(&welcome("log-b", false)), Ok(true));
+    assert_eq!(goes(&mut replica, &welcome("log-b", false)), Ok(true));
     acked(&replica.snapshot_end(&end(3)));
     assert_eq!(replica.hello().log_id, "log-b");
-    assert_eq!(replica.welcome(&welcome("log-b", false)), Ok(false));
+    assert_eq!(goes(&mut replica, &welcome("log-b", false)), Ok(false));
     assert!(refused(replica.snapshot_end(&end(2))).reason.contains("lies before 3"));
-    assert!(replica.welcome(&welcome("log-a", false)).is_err());
+    assert!(goes(&mut replica, &welcome("log-a", false)).is_err());
 }
 
 #[test]
@@ -252,7 +259,7 @@ fn a_log_that_was_restored_under_its_own_id_goes_back_where_it_is_accepted() {
     let mut replica = given();
     replica.accepted_log = Some("log-a".into());
     assert_eq!(replica.hello(), Position::default(), "it wants a whole snapshot");
-    assert_eq!(replica.welcome(&welcome("log-a", false)), Ok(false));
+    assert_eq!(goes(&mut replica, &welcome("log-a", false)), Ok(false));
     acked(&replica.snapshot_end(&end(4)));
     assert_eq!(replica.position().revision, 4);
 }
@@ -262,11 +269,11 @@ fn a_control_plane_may_choose_any_version_that_is_spoken_here() {
     let mut replica = Replica::default();
     for version in [PROTOCOL_VERSION_MIN, PROTOCOL_VERSION] {
         let chosen = v1::Welcome { protocol_version: version, ..welcome("log-a", false) };
-        assert_eq!(replica.welcome(&chosen), Ok(false));
+        assert_eq!(goes(&mut replica, &chosen), Ok(false));
     }
     for version in [PROTOCOL_VERSION_MIN - 1, PROTOCOL_VERSION + 1] {
         let chosen = v1::Welcome { protocol_version: version, ..welcome("log-a", false) };
-        assert_eq!(replica.welcome(&chosen), Err(Unwelcome::ProtocolVersion(version)));
+        assert_eq!(goes(&mut replica, &chosen), Err(Unwelcome::ProtocolVersion(version)));
     }
 }
 
@@ -281,4 +288,51 @@ fn a_field_that_is_not_known_yet_never_makes_tables_differ() {
     let digest = acked(&replica.delta(&delta(6, vec![changes(ENVIRONMENT, vec![newer])])));
     let id = EnvironmentId::from_bytes(ENVIRONMENT);
     assert_eq!(digest, before.add(term(id, 1, &[2; 16], &encoded)));
+}
+
+#[test]
+fn a_sealed_secret_that_was_forged_or_moved_is_refused_and_changes_nothing() {
+    let mut replica = given();
+    let signed = |change: &dyn Fn(&mut v1::SignerResource)| {
+        let mut signer =
+            doubles::signer(2, SignatureKeyType::Hmac, "signature_key1", "signature_secret1");
+        change(&mut signer);
+        signer
+    };
+    let other = doubles::signer(3, SignatureKeyType::Hmac, "signature_key1", "signature_secret1");
+    let forged = [
+        signed(&|s| s.sealed_secret[0] ^= 1),
+        signed(&|s| s.sealed_secret.clear()),
+        signed(&|s| s.key = "signature_key2".into()),
+        signed(&|s| s.r#type = v1::SignatureKeyType::Basic.into()),
+        signed(&|s| s.secret_version = 2),
+        signed(&|s| s.secret_id = vec![9; 16]),
+        signed(&|s| s.secret_id = vec![2; 15]),
+        other,
+    ];
+    for signer in forged {
+        goes(&mut replica, &welcome("log-a", false)).unwrap();
+        acked(&replica.snapshot_end(&end(5)));
+        let change = change(v1::ResourceKind::Signer, 2, Some(signer.encode_to_vec()));
+        let unusable = refused(replica.delta(&delta(6, vec![changes(ENVIRONMENT, vec![change])])));
+        assert_eq!(unusable.id, [2; 16]);
+        assert!(unusable.reason.contains("secret"), "{}", unusable.reason);
+        assert!(!unusable.reason.contains("signature_secret1"), "{}", unusable.reason);
+        assert_eq!(replica.digest(), TableDigest::ZERO);
+    }
+}
+
+#[test]
+fn without_a_delivery_key_no_secret_is_used_and_one_that_is_held_stays_in_use() {
+    let mut replica = Replica::default();
+    replica.welcome(&welcome("log-a", false), &DeliveryKeys::new()).unwrap();
+    assert_eq!(replica.without_delivery_key(), Some("RELEASE"));
+    acked(&replica.snapshot_end(&end(5)));
+    let first = delta(6, vec![changes(ENVIRONMENT, vec![signer(2, "signature_secret1")])]);
+    assert!(refused(replica.delta(&first)).reason.contains("no delivery key"));
+
+    let mut replica = given();
+    replica.welcome(&welcome("log-a", true), &DeliveryKeys::new()).unwrap();
+    assert_eq!(replica.without_delivery_key(), None);
+    acked(&replica.delta(&first));
 }

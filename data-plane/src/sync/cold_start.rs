@@ -47,7 +47,7 @@ fn follow(opened: Opened) -> Result<Follower, CacheRefused> {
     let Some(FromPlane::Welcome(welcome)) = messages.next() else {
         return Err(unusable("it does not begin with a Welcome"));
     };
-    follower.welcome(&welcome).map_err(|error| unusable(&error.to_string()))?;
+    follower.welcome_with(&welcome, &opened.keys).map_err(|error| unusable(&error.to_string()))?;
     // It ends with the first error, or when all messages were taken.
     let mut outcome = None;
     while let Some(first) = messages.next() {

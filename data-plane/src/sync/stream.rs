@@ -120,7 +120,7 @@ pub(super) async fn follow(
 impl Sync {
     fn welcome(&mut self, welcome: &Welcome) -> Result<(), Unwelcome> {
         let former = self.follower.replica().position().log_id.clone();
-        if self.follower.welcome(welcome)? {
+        if self.follower.welcome(&self.identity, welcome)? {
             warn!(%former, log_id = %welcome.log_id, "this other log is accepted; its snapshot will replace the table");
         }
         info!(log_id = %welcome.log_id, resumed = welcome.resumed, "connected to the control plane");

@@ -1,25 +1,29 @@
 //! The table follows the replica, whatever changed, and is the same as one that is built anew.
 
 use countersign_proto::v1;
+use countersign_shared::key::SignatureKeyType;
 use proptest::prelude::*;
 use prost::Message;
 
 use super::*;
-use crate::replica::{Outcome, Replica};
+use crate::replica::{Outcome, Replica, doubles};
 
 const ENVIRONMENT: [u8; 16] = [0xe0; 16];
 
 fn replica() -> Replica {
     let mut replica = Replica::default();
-    let environments =
-        vec![v1::ServedEnvironment { id: ENVIRONMENT.to_vec(), name: "RELEASE".into() }];
+    let environments = vec![v1::ServedEnvironment {
+        id: ENVIRONMENT.to_vec(),
+        name: "RELEASE".into(),
+        ..Default::default()
+    }];
     let welcome = v1::Welcome {
         log_id: "log".into(),
         protocol_version: 1,
         environments,
         ..Default::default()
     };
-    replica.welcome(&welcome).unwrap();
+    replica.welcome(&welcome, &doubles::delivery_keys(&welcome)).unwrap();
     replica.snapshot_end(&v1::SnapshotEnd { revision: 1, ..Default::default() });
     replica
 }
@@ -66,12 +70,8 @@ fn route(number: u8, group: u8, path: u8) -> v1::Change {
 }
 
 fn signer(number: u8) -> v1::Change {
-    let signer = v1::SignerResource {
-        r#type: v1::SignatureKeyType::Basic.into(),
-        key: format!("key_{number}"),
-        secret: "signature_secret".into(),
-        secret_version: 1,
-    };
+    let (key_type, key) = (SignatureKeyType::Basic, format!("key_{number}"));
+    let signer = doubles::signer(number, key_type, &key, "signature_secret");
     put(v1::ResourceKind::Signer, number, &signer)
 }
 

@@ -54,7 +54,7 @@ fn agreed(theirs: u32) -> Result<u32, Status> {
     })
 }
 
-fn unserved(unserved: Unserved) -> Status {
+pub(super) fn unserved(unserved: Unserved) -> Status {
     let message = unserved.to_string();
     let metadata = [("kind", "environment".to_owned()), ("reference", unserved.reference)];
     status::status(Code::NotFound, "NOT_FOUND", message, metadata)

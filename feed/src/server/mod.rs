@@ -2,6 +2,7 @@
 //! a slow node is merely behind, and one that has fallen out of the ring gets a snapshot. tonic is
 //! named here and nowhere else in this crate.
 
+mod delivery;
 mod hello;
 pub mod status;
 mod subscription;
@@ -108,6 +109,7 @@ impl<S: Source> Sync for Streams<S> {
         );
         let mut welcome = stream.welcome(self.source.log_id(), &served);
         welcome.protocol_version = protocol_version;
+        delivery::add_keys(&self.source, &hello, &mut welcome).await?;
         let now_ms = (self.now_ms)();
         let (registration, replaced) = self.nodes.connect(
             &hello.node,
@@ -138,6 +140,15 @@ impl<S: Source> Sync for Streams<S> {
         );
         tokio::spawn(subscription.run(welcome, from_node, replaced));
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+    }
+
+    async fn deliver_keys(
+        &self,
+        request: Request<v1::DeliverKeysRequest>,
+    ) -> Result<Response<v1::DeliverKeysResponse>, Status> {
+        let keys = self.source.delivery_keys(request.into_inner()).await;
+        let sealed_delivery_keys = keys.map_err(delivery::refused)?;
+        Ok(Response::new(v1::DeliverKeysResponse { sealed_delivery_keys }))
     }
 }
 

@@ -3,13 +3,19 @@
 
 use std::path::Path;
 
+use countersign_delivery::Recipient;
 use countersign_proto::v1;
+use countersign_proto::v1::subscribe_request::Message as FromNode;
+use countersign_proto::v1::subscribe_response::Message as ToNode;
+use countersign_proto::v1::sync_client::SyncClient;
 use countersign_tests::{
     Backend, Cli, ControlPlaneProcess, Key, NodeProcess, eventually, get, soon,
 };
 use data_encoding::{BASE64, HEXLOWER, HEXUPPER};
+use prost::Message as _;
+use tokio_stream::StreamExt as _;
 
-use crate::gateway::{RELEASE, SHOP, api_of};
+use crate::gateway::{Gateway, RELEASE, SHOP, api_of};
 
 const CANARY: Key = Key::hmac("canary", "canary-key-1", "Canary_7f3a-secret!one");
 const REPLACED: Key = Key { secret: "Canary_9c1e-secret!two", ..CANARY };
@@ -119,6 +125,52 @@ async fn secrets_are_in_no_file_reply_log_or_metric() {
             }
         }
     }
+}
+
+/// What a relay could read, or whoever stands beside the wire.
+#[tokio::test]
+async fn no_secret_is_in_the_stream_to_a_node() {
+    let gateway = Gateway::signing_orders_with(&CANARY).await;
+    let hello = v1::Hello {
+        node: "eavesdropper".into(),
+        instance: "1".into(),
+        protocol_version: 1,
+        environments: vec![RELEASE.into()],
+        delivery_public_key: Recipient::generate().unwrap().public_key().to_vec(),
+        ..v1::Hello::default()
+    };
+    let hello = v1::SubscribeRequest { message: Some(FromNode::Hello(hello)) };
+    let said = tokio_stream::once(hello).chain(tokio_stream::pending());
+    let mut sync = SyncClient::connect(gateway.plane.uri()).await.unwrap();
+    let mut stream = sync.subscribe(said).await.unwrap().into_inner();
+    let mut came = Vec::new();
+    let mut read_until = async |is_it: fn(&ToNode) -> bool| {
+        loop {
+            let message = soon("a message", stream.message()).await.unwrap().unwrap();
+            came.extend(message.encode_to_vec());
+            if message.message.is_some_and(|message| is_it(&message)) {
+                break;
+            }
+        }
+    };
+    read_until(|message| matches!(message, ToNode::SnapshotEnd(_))).await;
+    let request = v1::ReplaceSecretRequest {
+        signature_key: CANARY.name.into(),
+        secret: REPLACED.secret.into(),
+        ..v1::ReplaceSecretRequest::default()
+    };
+    gateway.management.signature_keys().replace_secret(request).await.unwrap();
+    read_until(|message| matches!(message, ToNode::Delta(_))).await;
+
+    let keys = memchr::memmem::find_iter(&came, CANARY.key).count();
+    assert_eq!(keys, 2, "both times the signature key came");
+    for secret in [CANARY.secret, REPLACED.secret] {
+        for form in forms(secret) {
+            assert!(!contains(&came, &form), "{} is in it", String::from_utf8_lossy(&form));
+        }
+    }
+    drop(stream);
+    gateway.end().await;
 }
 
 #[tokio::test]

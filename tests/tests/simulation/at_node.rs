@@ -72,7 +72,7 @@ impl World {
 
     fn welcome(&mut self, node: usize, line: Line, welcome: &Welcome) -> Result<(), Broken> {
         let this = &mut self.nodes[node];
-        let is_other = match this.follower.welcome(welcome) {
+        let is_other = match this.follower.welcome(&this.identity, welcome) {
             Ok(is_other) => is_other,
             Err(Unwelcome::ForeignLog { .. }) => {
                 this.estranged = true;

@@ -1,16 +1,22 @@
 //! A node: the real follower, without the sockets around it and without a proxy in front.
 
 use std::collections::VecDeque;
+use std::sync::{Arc, LazyLock};
 
 use countersign_data_plane::follower::{Follower, Identity, Unexpected, answer};
 use countersign_data_plane::replica::Unusable;
 use countersign_data_plane::table::RoutingTable;
+use countersign_delivery::Recipient;
 use countersign_proto::v1::subscribe_request::Message as FromNode;
 use countersign_proto::v1::subscribe_response::Message as ToNode;
 use countersign_shared::id::LogId;
 
 use crate::broken::Broken;
 use crate::calendar::{Line, Time};
+
+/// One key pair for all: it is random, and nothing that a run does may depend on it.
+static RECIPIENT: LazyLock<Arc<Recipient>> =
+    LazyLock::new(|| Arc::new(Recipient::generate().unwrap()));
 
 pub(crate) struct Node {
     pub(crate) identity: Identity,
@@ -69,6 +75,7 @@ impl Node {
             node: format!("node-{number}"),
             instance: "0".to_owned(),
             environments: environments.iter().map(|&name| name.to_owned()).collect(),
+            recipient: Arc::clone(&RECIPIENT),
         };
         Self {
             identity,

@@ -15,6 +15,7 @@ use countersign_control_plane::publisher::snapshot_chunks;
 use countersign_control_plane::recover::recover;
 use countersign_control_plane::snapshotter::Snapshotter;
 use countersign_control_plane::source;
+use countersign_delivery::HandOver;
 use countersign_feed::stream::{Next, NodeStream};
 use countersign_feed::{Feed, Refused as Refusal, Window};
 use countersign_proto::v1;
@@ -122,7 +123,14 @@ impl Running {
         };
         let interval = Duration::from_millis(BOOKMARK_INTERVAL_MS);
         let stream = NodeStream::begin(environments, resume, interval, &self.feed);
-        let welcome = stream.welcome(self.log_id, &served);
+        let mut welcome = stream.welcome(self.log_id, &served);
+        let log_id = self.log_id.to_string();
+        for (served, environment) in welcome.environments.iter_mut().zip(stream.environments()) {
+            let (environment, node, instance) = (*environment, &*hello.node, &*hello.instance);
+            let of = HandOver { log_id: &log_id, environment, node, instance };
+            let sealed = self.sealer.hand_over(&of, &hello.delivery_public_key);
+            served.sealed_delivery_key = sealed.unwrap();
+        }
         let served = Served {
             node,
             acked: None,

@@ -3,10 +3,12 @@
 use std::net::SocketAddr;
 use std::pin::Pin;
 
+use countersign_delivery::{HandOver, hand_over};
 use countersign_proto::v1::sync_server::{Sync, SyncServer};
 use countersign_proto::v1::{
-    Ack, Bookmark, Delta, Hello, Nack, ServedEnvironment, SnapshotEnd, SubscribeRequest,
-    SubscribeResponse, Welcome, subscribe_request, subscribe_response::Message,
+    Ack, Bookmark, DeliverKeysRequest, DeliverKeysResponse, Delta, Hello, Nack, ServedEnvironment,
+    SnapshotEnd, SubscribeRequest, SubscribeResponse, Welcome, subscribe_request,
+    subscribe_response::Message,
 };
 use countersign_shared::digest::TableDigest;
 use tokio::net::TcpListener;
@@ -14,6 +16,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
 use tonic::{Request, Response, Status, Streaming};
 
+use super::resources::delivery_key;
 use super::{Resources, soon};
 
 pub(crate) struct ControlPlane {
@@ -86,9 +89,17 @@ impl Stream {
     }
 
     pub(crate) async fn welcome(&self, log_id: &str, resumed: bool) {
-        let served = |at: usize, name: &String| ServedEnvironment {
-            id: Resources::environment(at).as_bytes().to_vec(),
-            name: name.clone(),
+        let hello = &self.hello;
+        let served = |at: usize, name: &String| {
+            let environment = Resources::environment(at);
+            let (node, instance) = (hello.node.as_str(), hello.instance.as_str());
+            let of = HandOver { log_id, environment, node, instance };
+            let sealed = hand_over(&delivery_key(), &of, &hello.delivery_public_key);
+            ServedEnvironment {
+                id: environment.as_bytes().to_vec(),
+                name: name.clone(),
+                sealed_delivery_key: sealed.unwrap(),
+            }
         };
         let environments = self.hello.environments.iter().enumerate();
         self.send(Message::Welcome(Welcome {
@@ -173,5 +184,12 @@ impl Sync for Service {
         let stream = Stream { hello, answers, out, bookmark_interval_ms: 60_000 };
         self.0.send(stream).await.map_err(|_| Status::unavailable("the test is over"))?;
         Ok(Response::new(Box::pin(ReceiverStream::new(outgoing))))
+    }
+
+    async fn deliver_keys(
+        &self,
+        _: Request<DeliverKeysRequest>,
+    ) -> Result<Response<DeliverKeysResponse>, Status> {
+        Err(Status::unimplemented("a node gets its keys with the Welcome"))
     }
 }

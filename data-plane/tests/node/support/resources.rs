@@ -3,9 +3,12 @@
 use std::fmt::Display;
 
 use bytes::Bytes;
+use countersign_delivery::{Bound, DeliveryKey, KEY_BYTES};
 use countersign_proto::v1;
 use countersign_shared::digest::{TableDigest, term};
-use countersign_shared::id::EnvironmentId;
+use countersign_shared::id::{EnvironmentId, KeyId, SecretId};
+use countersign_shared::key::SignatureKeyType;
+use countersign_shared::secret::Secret;
 use prost::Message;
 
 pub(crate) const HMAC_SECRET: &str = "MFyfvK41ba2giqM7Uio6PznpdUKGpownRZlmVmHc";
@@ -82,6 +85,11 @@ pub(crate) fn group(number: u8, domains: &[&str]) -> v1::Change {
     put(v1::ResourceKind::Group, number, &v1::GroupResource { domains })
 }
 
+/// The same for every environment.
+pub(crate) fn delivery_key() -> DeliveryKey {
+    DeliveryKey::from_bytes([7; KEY_BYTES].into())
+}
+
 pub(crate) fn hmac(number: u8) -> v1::Change {
     signer(number, v1::SignatureKeyType::Hmac, "signature_key1", HMAC_SECRET)
 }
@@ -92,11 +100,18 @@ pub(crate) fn signer(
     key: &str,
     secret: &str,
 ) -> v1::Change {
+    let of = match key_type {
+        v1::SignatureKeyType::Basic => SignatureKeyType::Basic,
+        _ => SignatureKeyType::Hmac,
+    };
+    let (key_id, secret_id) = (KeyId::from_bytes([number; 16]), SecretId::from_bytes([number; 16]));
+    let bound = Bound { key_id, key_type: of, key, secret_id, secret_version: 1 };
     let signer = v1::SignerResource {
         r#type: key_type.into(),
         key: key.into(),
-        secret: secret.into(),
         secret_version: 1,
+        secret_id: id(number),
+        sealed_secret: delivery_key().seal(&bound, &Secret::new(secret.into())).unwrap(),
     };
     put(v1::ResourceKind::Signer, number, &signer)
 }
