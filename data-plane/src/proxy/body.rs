@@ -111,12 +111,15 @@ impl Body for InboundBody {
 #[derive(Debug)]
 pub(super) enum OutboundBody {
     Empty,
-    Held(Held),
-    /// What was read of it before it turned out to be too large to sign, then the rest.
-    Stream {
-        begun: Held,
-        rest: InboundBody,
-    },
+    Held(Box<Held>),
+    Stream(Box<Stream>),
+}
+
+/// What was read of a body before it turned out to be too large to sign, then the rest.
+#[derive(Debug)]
+pub(super) struct Stream {
+    begun: Held,
+    rest: InboundBody,
 }
 
 /// Bytes in memory. A clone shares them, and their share of the budget.
@@ -134,7 +137,7 @@ impl OutboundBody {
         if body.is_end_stream() {
             Self::Empty
         } else {
-            Self::Stream { begun: Held::default(), rest: body }
+            Self::Stream(Box::new(Stream { begun: Held::default(), rest: body }))
         }
     }
 
@@ -143,7 +146,7 @@ impl OutboundBody {
         match self {
             Self::Empty => Some(Self::Empty),
             Self::Held(held) => Some(Self::Held(held.clone())),
-            Self::Stream { .. } => None,
+            Self::Stream(_) => None,
         }
     }
 }
@@ -198,7 +201,8 @@ async fn hold(
                 return Err(Refusal::BodyTooLarge { bytes_max });
             }
             held.room = room.map(Arc::new);
-            return Ok((Payload::Unsigned, OutboundBody::Stream { begun: held, rest: body }));
+            let stream = Stream { begun: held, rest: body };
+            return Ok((Payload::Unsigned, OutboundBody::Stream(Box::new(stream))));
         }
         if body.is_end_stream() {
             break;
@@ -208,7 +212,7 @@ async fn hold(
         return Ok((Payload::Empty, OutboundBody::Empty));
     }
     held.room = room.map(Arc::new);
-    Ok((Payload::Hash(hash.finalize().into()), OutboundBody::Held(held)))
+    Ok((Payload::Hash(hash.finalize().into()), OutboundBody::Held(Box::new(held))))
 }
 
 impl Held {
@@ -224,6 +228,25 @@ impl Held {
     }
 }
 
+impl Stream {
+    fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyBroken>>> {
+        if let Some(chunk) = self.begun.pop() {
+            return Poll::Ready(Some(Ok(Frame::data(chunk))));
+        }
+        self.begun.room = None;
+        let frame = std::task::ready!(Pin::new(&mut self.rest).poll_frame(cx));
+        // Trailers are dropped; nothing follows them.
+        Poll::Ready(frame.filter(|frame| !frame.as_ref().is_ok_and(Frame::is_trailers)))
+    }
+
+    fn bytes_left(&self) -> Option<u64> {
+        Some(self.begun.bytes as u64 + self.rest.size_hint().exact()?)
+    }
+}
+
 impl Body for OutboundBody {
     type Data = Bytes;
     type Error = BodyBroken;
@@ -235,15 +258,7 @@ impl Body for OutboundBody {
         match &mut *self {
             Self::Empty => Poll::Ready(None),
             Self::Held(held) => Poll::Ready(held.pop().map(|chunk| Ok(Frame::data(chunk)))),
-            Self::Stream { begun, rest } => {
-                if let Some(chunk) = begun.pop() {
-                    return Poll::Ready(Some(Ok(Frame::data(chunk))));
-                }
-                begun.room = None;
-                let frame = std::task::ready!(Pin::new(rest).poll_frame(cx));
-                // Trailers are dropped; nothing follows them.
-                Poll::Ready(frame.filter(|frame| !frame.as_ref().is_ok_and(Frame::is_trailers)))
-            }
+            Self::Stream(stream) => stream.poll_frame(cx),
         }
     }
 
@@ -251,18 +266,16 @@ impl Body for OutboundBody {
         match self {
             Self::Empty => true,
             Self::Held(held) => held.chunks.is_empty(),
-            Self::Stream { begun, rest } => begun.chunks.is_empty() && rest.is_end_stream(),
+            Self::Stream(stream) => stream.begun.chunks.is_empty() && stream.rest.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Empty => SizeHint::with_exact(0),
-            Self::Held(held) => SizeHint::with_exact(held.bytes as u64),
-            Self::Stream { begun, rest } => match rest.size_hint().exact() {
-                Some(rest) => SizeHint::with_exact(begun.bytes as u64 + rest),
-                None => SizeHint::default(),
-            },
-        }
+        let exact = match self {
+            Self::Empty => Some(0),
+            Self::Held(held) => Some(held.bytes as u64),
+            Self::Stream(stream) => stream.bytes_left(),
+        };
+        exact.map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }

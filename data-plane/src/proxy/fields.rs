@@ -4,11 +4,13 @@
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+const LINE_END: &[u8] = b"\r\n";
+
 #[derive(Debug)]
 pub(super) enum Fields {
     Read(Lines),
     /// Of HTTP/2, or our own.
-    Map(HeaderMap),
+    Map(Box<HeaderMap>),
 }
 
 /// A head as it was read, with its names in lower case, and what of it goes on.
@@ -32,27 +34,41 @@ struct Span {
 }
 
 /// Appends a header to a head of HTTP/1.
+#[inline]
 pub(super) fn write(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
-    for part in [name, b": ", value, b"\r\n"] {
+    for part in [name, b": ", value, LINE_END] {
         out.extend_from_slice(part);
     }
 }
 
+/// What a Content-Length says: digits and nothing else.
+pub(super) fn length(value: &[u8]) -> Option<u64> {
+    let add = |number: u64, digit: &u8| {
+        let digit = digit.is_ascii_digit().then(|| u64::from(digit - b'0'))?;
+        number.checked_mul(10)?.checked_add(digit)
+    };
+    if value.is_empty() { None } else { value.iter().try_fold(0, add) }
+}
+
 impl Fields {
-    /// Each of them, names in lower case.
-    pub(super) fn for_each(&self, mut say: impl FnMut(&[u8], &[u8])) {
+    /// Appends those that go on to a head of HTTP/1. Names are in lower case.
+    pub(super) fn write(&self, out: &mut Vec<u8>, mut goes_on: impl FnMut(&[u8]) -> bool) {
         match self {
-            Self::Read(lines) => lines.iter().for_each(|(name, value)| say(name, value)),
+            Self::Read(lines) => lines.write(out, goes_on),
             Self::Map(map) => {
-                map.iter()
-                    .for_each(|(name, value)| say(name.as_str().as_bytes(), value.as_bytes()));
+                for (name, value) in &**map {
+                    let name = name.as_str().as_bytes();
+                    if goes_on(name) {
+                        self::write(out, name, value.as_bytes());
+                    }
+                }
             }
         }
     }
 
     pub(super) fn into_map(self) -> HeaderMap {
         let lines = match self {
-            Self::Map(map) => return map,
+            Self::Map(map) => return *map,
             Self::Read(lines) => lines,
         };
         let mut map = HeaderMap::with_capacity(lines.lines.len());
@@ -82,12 +98,42 @@ impl Lines {
         self.lines.iter().map(|line| line.of(&self.head))
     }
 
+    /// What stands side by side is copied as one.
+    fn write(&self, out: &mut Vec<u8>, mut goes_on: impl FnMut(&[u8]) -> bool) {
+        let mut together: Option<Span> = None;
+        for Line { name, value } in &self.lines {
+            if !goes_on(name.of(&self.head)) {
+                continue;
+            }
+            let before = together.filter(|before| before.to + LINE_END.len() == name.from);
+            if before.is_none() {
+                write_lines(out, together, &self.head);
+            }
+            let from = before.unwrap_or(*name).from;
+            together = Some(Span { from, to: value.to });
+        }
+        write_lines(out, together, &self.head);
+    }
+
     /// Only these go on.
     pub(super) fn retain(&mut self, mut goes_on: impl FnMut(&[u8], &[u8]) -> bool) {
         self.lines.retain(|line| {
             let (name, value) = line.of(&self.head);
             goes_on(name, value)
         });
+    }
+}
+
+fn write_lines(out: &mut Vec<u8>, lines: Option<Span>, head: &[u8]) {
+    if let Some(lines) = lines {
+        out.extend_from_slice(lines.of(head));
+        out.extend_from_slice(LINE_END);
+    }
+}
+
+impl Span {
+    fn of(self, head: &[u8]) -> &[u8] {
+        head.get(self.from..self.to).unwrap_or_default()
     }
 }
 
@@ -102,7 +148,6 @@ impl Line {
     }
 
     fn of(self, head: &[u8]) -> (&[u8], &[u8]) {
-        let part = |span: Span| head.get(span.from..span.to).unwrap_or_default();
-        (part(self.name), part(self.value))
+        (self.name.of(head), self.value.of(head))
     }
 }

@@ -157,7 +157,7 @@ impl Refusal {
         }
         Reply {
             status,
-            fields: Fields::Map(headers),
+            fields: Fields::Map(Box::new(headers)),
             body: AnswerBody::whole(Bytes::from(json)),
             request_id,
             told: Some(Told { code, message, closes: self.closes() }),

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwapOption, Cache};
 use http::HeaderMap;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
@@ -56,7 +56,7 @@ pub struct Doors {
 #[derive(Debug)]
 pub struct Shared {
     /// None before the first complete snapshot.
-    pub table: ArcSwapOption<RoutingTable>,
+    pub table: Arc<ArcSwapOption<RoutingTable>>,
     limits: Limits,
     trusted: Trusted,
     /// None where clients may do as much as they like.
@@ -71,7 +71,7 @@ impl Shared {
     /// For workers under these settings, of which those of listeners and streams do not matter.
     pub fn new(config: &Config) -> Self {
         Self {
-            table: ArcSwapOption::empty(),
+            table: Arc::default(),
             limits: Limits::new(config),
             trusted: Trusted::new(config.trusted_proxies.clone()),
             clients: Clients::new(config, clock::now()),
@@ -96,8 +96,7 @@ impl Shared {
 /// What one worker's requests share.
 pub(crate) struct Worker {
     shared: Arc<Shared>,
-    /// The table as this worker saw it last: requests hold it without touching what others touch.
-    table: RefCell<Option<Rc<TableInForce>>>,
+    table: RefCell<LastSeen>,
     pub(super) pool: Pool,
     pub(super) seal: Seal,
     pub(super) request_ids: RequestIds,
@@ -108,6 +107,12 @@ pub(crate) struct Worker {
     pub(super) rooms: http1::Rooms,
     turn: Cell<usize>,
     pub(super) farewell: Farewell,
+}
+
+/// The table as a worker saw it last: to look for a newer one writes nothing that others read.
+struct LastSeen {
+    latest: Cache<Arc<ArcSwapOption<RoutingTable>>, Option<Arc<RoutingTable>>>,
+    in_force: Option<Rc<TableInForce>>,
 }
 
 /// A worker's share of the table: counted once for all requests of the worker, so that they
@@ -167,8 +172,11 @@ impl Worker {
             pool: Pool::new(Arc::clone(&shared.upstream)),
             access_log: Turns::every(shared.access_log_every),
             tracer: Tracer::new(shared.tracing.as_ref()),
+            table: RefCell::new(LastSeen {
+                latest: Cache::new(Arc::clone(&shared.table)),
+                in_force: None,
+            }),
             shared,
-            table: RefCell::default(),
             seal: Seal::new(),
             request_ids: RequestIds::new(clock::random().map_err(io::Error::other)?),
             meters,
@@ -181,14 +189,13 @@ impl Worker {
 
     /// The table in force.
     pub(super) fn table(&self) -> Option<Rc<TableInForce>> {
-        let in_force = self.shared.table.load();
-        let in_force = in_force.as_ref()?;
-        let mut table = self.table.borrow_mut();
-        match &*table {
-            Some(held) if Arc::ptr_eq(&held.0, in_force) => Some(Rc::clone(held)),
+        let LastSeen { latest, in_force } = &mut *self.table.borrow_mut();
+        let latest = latest.load().as_ref()?;
+        match in_force {
+            Some(held) if Arc::ptr_eq(&held.0, latest) => Some(Rc::clone(held)),
             _ => {
-                let held = Rc::new(TableInForce(Arc::clone(in_force)));
-                *table = Some(Rc::clone(&held));
+                let held = Rc::new(TableInForce(Arc::clone(latest)));
+                *in_force = Some(Rc::clone(&held));
                 Some(held)
             }
         }

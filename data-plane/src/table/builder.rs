@@ -2,12 +2,13 @@
 //! routes changed, one slot each for everything else. It lives beside the replica and is never
 //! seen by a request.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::Hash;
 use std::sync::Arc;
 
 use countersign_shared::id::{ApiId, GroupId, KeyId};
 use countersign_shared::text::Domain;
+use hashbrown::HashMap;
 use imbl::Vector;
 use tracing::warn;
 

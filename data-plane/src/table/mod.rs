@@ -14,12 +14,12 @@ mod shapes;
 mod signer;
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use countersign_shared::api::Method;
 use countersign_shared::id::{ApiId, GroupId};
 use countersign_shared::text::Domain;
+use hashbrown::HashMap;
 use imbl::Vector;
 
 pub use builder::TableBuilder;

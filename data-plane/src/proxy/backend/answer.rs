@@ -53,7 +53,7 @@ impl Answer {
     }
 
     pub(super) fn of_http2(status: StatusCode, headers: HeaderMap, body: Http2Body) -> Self {
-        Self::new(status, Fields::Map(headers), Source::Http2(Box::new(body)))
+        Self::new(status, Fields::Map(Box::new(headers)), Source::Http2(Box::new(body)))
     }
 
     fn new(status: StatusCode, fields: Fields, source: Source) -> Self {

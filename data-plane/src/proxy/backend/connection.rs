@@ -132,16 +132,12 @@ impl BackendConnection {
 
     /// Whether an idle connection may take a request: nothing has come in, not even its end.
     pub(super) fn is_quiet(&mut self, check: Check) -> bool {
-        let mut cx = Context::from_waker(Waker::noop());
         match &mut self.stream {
             Socket::Plain(stream) if check == Check::Looked => is_silent(stream),
-            Socket::Plain(stream) => {
-                stream.poll_read_ready(&mut cx).is_pending()
-                    || would_block(stream.try_read(&mut [0]))
-            }
+            Socket::Plain(stream) => would_block(stream.try_read(&mut [0])),
             Socket::Tls(stream) => {
                 // Whatever belongs to TLS alone, such as a ticket, is taken on the way.
-                let mut byte = [0];
+                let (mut cx, mut byte) = (Context::from_waker(Waker::noop()), [0]);
                 let is_pending =
                     Pin::new(&mut *stream).poll_read(&mut cx, &mut ReadBuf::new(&mut byte));
                 let is_looked_at = check == Check::Looked;

@@ -206,7 +206,7 @@ impl Facts {
         match name {
             b"content-length" => {
                 let is_first = self.length.is_none();
-                let length = length_of(value).ok_or(Malformed)?;
+                let length = fields::length(value).ok_or(Malformed)?;
                 if self.length.replace(length).is_some_and(|former| former != length) {
                     return Err(Malformed);
                 }
@@ -247,13 +247,6 @@ impl Facts {
         }
         Ok(())
     }
-}
-
-/// Digits and nothing else.
-fn length_of(value: &[u8]) -> Option<u64> {
-    let digits = std::str::from_utf8(value).ok()?;
-    let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
-    is_number.then(|| digits.parse().ok())?
 }
 
 #[cfg(test)]

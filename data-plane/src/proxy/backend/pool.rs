@@ -4,12 +4,12 @@
 //! leads to an address that is no longer the target's.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use hashbrown::HashMap;
 use tokio::sync::Mutex;
 
 use super::connection::{BackendConnection, Check};

@@ -64,16 +64,14 @@ pub(super) fn write(
     out.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
     out.extend_from_slice(b"\r\n");
     let mut has_date = false;
-    reply.fields.for_each(|name, value| {
-        has_date |= name == b"date";
-        let is_made_anew = match name {
-            b"connection" | b"transfer-encoding" | b"x-request-id" => true,
-            b"content-length" => form.has_body,
-            _ => false,
-        };
-        if !is_made_anew {
-            fields::write(out, name, value);
+    reply.fields.write(out, |name| match name {
+        b"connection" | b"transfer-encoding" | b"x-request-id" => false,
+        b"content-length" => !form.has_body,
+        b"date" => {
+            has_date = true;
+            true
         }
+        _ => true,
     });
     let is_switching = status == StatusCode::SWITCHING_PROTOCOLS;
     if is_switching {
@@ -119,7 +117,7 @@ mod tests {
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
         Reply {
             status: StatusCode::from_u16(status).unwrap(),
-            fields: Fields::Map(headers.collect::<HeaderMap>()),
+            fields: Fields::Map(Box::new(headers.collect::<HeaderMap>())),
             body: AnswerBody::whole(Bytes::from_static(b"hello")),
             request_id: RequestId::Theirs(HeaderValue::from_static("7")),
             told: None,

@@ -10,6 +10,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
 use memchr::memchr;
 
+use crate::proxy::fields;
 use crate::proxy::refusal::Refusal;
 
 const HEADERS_MAX: usize = 100;
@@ -184,7 +185,7 @@ impl Facts {
     fn note(&mut self, name: &HeaderName, value: &HeaderValue) -> Result<(), Refusal> {
         match name.as_str() {
             "content-length" => {
-                let length = length_of(value.as_bytes());
+                let length = fields::length(value.as_bytes());
                 let length = length.ok_or(malformed("Content-Length is not a number"))?;
                 if self.length.replace(length).is_some_and(|former| former != length) {
                     return Err(malformed("two Content-Length headers that differ"));
@@ -226,13 +227,6 @@ impl Facts {
             (Some(Coding::Chunked), None) => Ok(Framing::Chunked),
         }
     }
-}
-
-/// Digits and nothing else.
-fn length_of(value: &[u8]) -> Option<u64> {
-    let digits = std::str::from_utf8(value).ok()?;
-    let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
-    is_number.then(|| digits.parse().ok())?
 }
 
 #[cfg(test)]
