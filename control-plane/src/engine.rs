@@ -1,5 +1,5 @@
 //! The engine: the one writer. On an OS thread of its own it owns state, log and keystore, and
-//! carries out commands in one order: decide, append and flush, apply, publish, reply. All
+//! carries out commands in one order: decide, append and flush, apply, publish, reply, wake the streams. All
 //! others hold a bounded handle or an immutable view. Commands that wait share one flush.
 
 mod batch;
@@ -191,7 +191,7 @@ impl Writer {
         }
     }
 
-    /// Durable before visible: append and flush, apply, publish, reply.
+    /// Durable before visible: append and flush, apply, publish, reply, wake the streams.
     pub fn commit(&mut self, batch: Batch) -> Result<(), Fatal> {
         let Batch { scratch, records, encoded, data_keys, decided, .. } = batch;
         if !records.is_empty() {
@@ -215,6 +215,10 @@ impl Writer {
         for (reply, outcome) in decided {
             // A caller that has gone does not wait for its answer; the log has it.
             let _ = reply.send(Ok(outcome));
+        }
+        if !records.is_empty() {
+            // Last, for it wakes every stream, and callers would wait behind a thousand of them.
+            self.revised.send_modify(|_| {});
         }
         Ok(())
     }
@@ -256,7 +260,10 @@ impl Writer {
         // Before anybody can see it, so that no acknowledgement comes sooner than its commit.
         engine.metrics.committed(head.revision);
         self.view.store(Arc::new(View { state: engine.state.clone(), tip }));
-        self.revised.send_replace(head.revision);
+        self.revised.send_if_modified(|revision| {
+            *revision = head.revision;
+            false
+        });
         engine.snapshotter.offer(&engine.state, head);
         Ok(())
     }

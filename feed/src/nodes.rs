@@ -6,7 +6,7 @@ pub mod propagation;
 pub mod standing;
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use countersign_shared::id::EnvironmentId;
@@ -19,6 +19,8 @@ use propagation::Propagation;
 pub const NODES_MAX: usize = 20_000;
 /// How long a node that is gone is still listed.
 pub const GONE_KEPT_MS: i64 = 24 * 60 * 60 * 1000;
+/// How often it is looked for those that are gone for longer.
+const FORGET_INTERVAL_MS: i64 = 60 * 1000;
 /// A node that was not heard for so many bookmark intervals is stale, for it answers each bookmark.
 pub const SILENT_INTERVALS_MAX: i64 = 3;
 
@@ -73,18 +75,23 @@ pub struct Refusal {
     pub at_ms: i64,
 }
 
-#[derive(Debug, Default)]
-struct Seen {
+/// What is known of a node. Its stream has hold of it as well, so that thousands of answers at once
+/// neither wait for each other nor look for names.
+#[derive(Debug)]
+struct Seen(Mutex<Known>);
+
+#[derive(Debug)]
+struct Known {
     status: NodeStatus,
-    stream: u64,
     /// Dropped when another node of the same name connects.
     replaced: Option<oneshot::Sender<()>>,
 }
 
 #[derive(Debug, Default)]
 struct Nodes {
-    by_name: BTreeMap<String, Seen>,
-    streams: u64,
+    by_name: BTreeMap<String, Arc<Seen>>,
+    /// When those that were gone for long were last looked for.
+    forgotten_at_ms: i64,
 }
 
 /// Who has connected, by name.
@@ -101,12 +108,10 @@ impl Default for NodeRegistry {
     }
 }
 
-/// The registration of one stream.
+/// The registration of one stream: what is known of its node, listed until another stream takes the
+/// name.
 #[derive(Debug)]
-pub struct Registration {
-    name: String,
-    stream: u64,
-}
+pub struct Registration(Arc<Seen>);
 
 impl NodeRegistry {
     /// A node has connected. The receiver ends when another node of that name does. What was known
@@ -118,45 +123,37 @@ impl NodeRegistry {
     ) -> (Registration, oneshot::Receiver<()>) {
         let (replaced, replacement) = oneshot::channel();
         let mut nodes = self.lock();
-        if let Some(former) = nodes.by_name.get_mut(name) {
+        if let Some(former) = nodes.by_name.get(name) {
+            let mut former = former.lock();
             status.last_nack = former.status.last_nack.take();
             status.propagation = std::mem::take(&mut former.status.propagation);
+            former.replaced = None;
         }
-        nodes.streams += 1;
-        let stream = nodes.streams;
         let now_ms = status.last_contact_ms;
-        nodes.by_name.insert(name.to_owned(), Seen { status, stream, replaced: Some(replaced) });
+        let seen = Arc::new(Seen(Mutex::new(Known { status, replaced: Some(replaced) })));
+        nodes.by_name.insert(name.to_owned(), Arc::clone(&seen));
         forget(&mut nodes, now_ms);
         drop(nodes);
         self.tell();
-        (Registration { name: name.to_owned(), stream }, replacement)
+        (Registration(seen), replacement)
     }
 
-    /// Changes what is known of a node, unless another stream has taken its name.
+    /// Changes what is known of a node. Where another stream has taken its name, nobody sees it.
     pub fn update(&self, registration: &Registration, change: impl FnOnce(&mut NodeStatus)) {
-        let mut nodes = self.lock();
-        if let Some(seen) = nodes.by_name.get_mut(&registration.name)
-            && seen.stream == registration.stream
-        {
-            let before = seen.status.acked_revision;
-            change(&mut seen.status);
-            if seen.status.acked_revision != before {
-                drop(nodes);
-                self.tell();
-            }
+        let status = &mut registration.0.lock().status;
+        let before = status.acked_revision;
+        change(status);
+        if status.acked_revision != before {
+            self.tell();
         }
     }
 
     pub fn disconnect(&self, registration: &Registration) {
-        let mut nodes = self.lock();
-        if let Some(seen) = nodes.by_name.get_mut(&registration.name)
-            && seen.stream == registration.stream
-        {
-            seen.status.connected = false;
-            seen.replaced = None;
-            drop(nodes);
-            self.tell();
-        }
+        let mut known = registration.0.lock();
+        known.status.connected = false;
+        known.replaced = None;
+        drop(known);
+        self.tell();
     }
 
     /// Changes when a node came, went, or signs with another revision.
@@ -169,12 +166,15 @@ impl NodeRegistry {
     }
 
     pub fn get(&self, name: &str) -> Option<NodeStatus> {
-        self.lock().by_name.get(name).map(|seen| seen.status.clone())
+        self.lock().by_name.get(name).map(|seen| seen.lock().status.clone())
     }
 
     /// All nodes by name.
     pub fn list(&self) -> Vec<(String, NodeStatus)> {
-        self.lock().by_name.iter().map(|(name, seen)| (name.clone(), seen.status.clone())).collect()
+        let nodes = self.lock();
+        let status =
+            |(name, seen): (&String, &Arc<Seen>)| (name.clone(), seen.lock().status.clone());
+        nodes.by_name.iter().map(status).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Nodes> {
@@ -182,14 +182,30 @@ impl NodeRegistry {
     }
 }
 
+impl Seen {
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Since when its stream is closed; `None` while it is open.
+    fn gone_since_ms(&self) -> Option<i64> {
+        let known = self.lock();
+        (!known.status.connected).then_some(known.status.last_contact_ms)
+    }
+}
+
+/// Looks at all nodes, and so not whenever one of thousands connects.
 fn forget(nodes: &mut Nodes, now_ms: i64) {
-    nodes.by_name.retain(|_, seen| {
-        seen.status.connected || now_ms - seen.status.last_contact_ms < GONE_KEPT_MS
-    });
+    if now_ms - nodes.forgotten_at_ms >= FORGET_INTERVAL_MS {
+        nodes.forgotten_at_ms = now_ms;
+        nodes
+            .by_name
+            .retain(|_, seen| seen.gone_since_ms().is_none_or(|gone| now_ms - gone < GONE_KEPT_MS));
+    }
     while nodes.by_name.len() > NODES_MAX {
-        let gone = nodes.by_name.iter().filter(|(_, seen)| !seen.status.connected);
-        let longest = gone.min_by_key(|(_, seen)| seen.status.last_contact_ms);
-        let Some(name) = longest.map(|(name, _)| name.clone()) else { break };
+        let gone =
+            nodes.by_name.iter().filter_map(|(name, seen)| Some((seen.gone_since_ms()?, name)));
+        let Some(name) = gone.min().map(|(_, name)| name.clone()) else { break };
         nodes.by_name.remove(&name);
     }
 }
