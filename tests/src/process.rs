@@ -1,5 +1,5 @@
-//! The `countersign` binary as a process that is ended, whatever happens, by its pid. What it
-//! writes goes to a file, which is shown when it does not do what it should.
+//! The `countersign` binary, or another program, as a process that is ended, whatever happens, by its
+//! pid. What it writes goes to a file, which is shown when it does not do what it should.
 
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -18,15 +18,13 @@ pub struct Process {
 impl Process {
     /// Starts it with these arguments and no variables. Both its outputs are added to the file.
     pub fn spawn(args: &[&str], log: &Path) -> Self {
+        Self::of(Command::new(countersign()).args(args).env_clear(), log)
+    }
+
+    /// Any program. Both its outputs are added to the file.
+    pub fn of(command: &mut Command, log: &Path) -> Self {
         let open = || -> File { OpenOptions::new().create(true).append(true).open(log).unwrap() };
-        let child = Command::new(countersign())
-            .args(args)
-            .env_clear()
-            .stdin(Stdio::null())
-            .stdout(open())
-            .stderr(open())
-            .spawn()
-            .unwrap();
+        let child = command.stdin(Stdio::null()).stdout(open()).stderr(open()).spawn().unwrap();
         Self { child, log: log.to_owned() }
     }
 
