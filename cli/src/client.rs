@@ -59,6 +59,7 @@ clients! {
     signature_keys: signature_keys_client::SignatureKeysClient
     bindings: bindings_client::BindingsClient
     events: events_client::EventsClient
+    audit: audit_client::AuditClient
     nodes: nodes_client::NodesClient
 }
 

@@ -33,7 +33,7 @@ named! {
     SignatureKey CreateSignatureKeyResponse GetSignatureKeyResponse UpdateSignatureKeyResponse
     ReplaceSecretResponse DeleteSignatureKeyResponse
     Binding CreateBindingResponse GetBindingResponse DeleteBindingResponse
-    Event
+    Event GetCheckpointResponse
     Node GetNodeResponse WaitForRevisionResponse
 }
 
@@ -56,6 +56,17 @@ pub(crate) fn reply<M: Named>(message: &M) -> Result<Map<String, Value>, Failure
     };
     flat.extend(fields);
     Ok(flat)
+}
+
+/// A message on one line, without the fields that say nothing: what stands in an export, where
+/// it must not change when the contract gets new fields.
+pub(crate) fn compact<M: Named>(message: &M) -> Result<Value, Failure> {
+    let options = SerializeOptions::new()
+        .use_proto_field_name(true)
+        .stringify_64_bit_integers(false)
+        .skip_default_fields(true);
+    let value = dynamic(message)?.serialize_with_options(serde_json::value::Serializer, &options);
+    value.map_err(|error| unreadable(M::NAME, &error))
 }
 
 /// The message with its descriptor, for those who walk over its fields.

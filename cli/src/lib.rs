@@ -11,6 +11,7 @@ mod cmd;
 mod config;
 mod data_dir;
 mod demo;
+mod export;
 mod failure;
 mod json;
 mod logging;

@@ -49,6 +49,18 @@ impl History {
         Ok(state)
     }
 
+    /// The last revision whose event happened at or before a time; 0 where there is none. Time
+    /// never runs backwards in the log, so that it is found by halves.
+    pub fn last_revision_at(&self, time_ms: i64) -> Result<u64, HistoryError> {
+        let (mut before, mut after) = (0, self.reader.head().revision + 1);
+        while after - before > 1 {
+            let middle = before.midpoint(after);
+            let Some(stored) = self.reader.read(middle, 1)?.pop() else { break };
+            if decode(&stored)?.at.time_ms <= time_ms { before = middle } else { after = middle }
+        }
+        Ok(before)
+    }
+
     /// The newest stored state that is not after a revision; the empty one, where there is none.
     pub fn snapshot_before(&self, revision: u64) -> State {
         let hash_at = |revision| self.reader.hash_at(revision).ok().flatten();

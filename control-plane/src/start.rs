@@ -21,12 +21,14 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle as Task;
 
-use crate::api::{self, Api, Parts};
+use crate::api::{self, Api, Auditing, Parts};
 use crate::command::{Command, Request};
 use crate::engine::{Engine, EngineHandle, ExecuteError};
 use crate::history::History;
 use crate::keystore::{Keystore, KeystoreError, MasterKeyError};
-use crate::log::{DataDir, Durability, EventLog, LocalLog, OpenError, SnapshotStore};
+use crate::log::{
+    CheckpointKey, DataDir, Durability, EventLog, LocalLog, OpenError, SnapshotStore,
+};
 use crate::metrics::EngineMetrics;
 use crate::recover::{RecoverError, recover};
 use crate::snapshotter::Snapshotter;
@@ -112,7 +114,7 @@ pub async fn start(config: Config) -> Result<ControlPlane, StartError> {
     let opened = tokio::task::spawn_blocking(move || {
         open(&opening.0, opening.1.as_deref(), opening.2, for_engine)
     });
-    let Opened { engine, history, log_id } =
+    let Opened { engine, history, log_id, auditing } =
         opened.await.map_err(|e| StartError::Thread(e.into()))??;
     let (feed, sealer, head) =
         (engine.publisher.feed(), engine.keystore.sealer(), engine.log.head());
@@ -145,6 +147,7 @@ pub async fn start(config: Config) -> Result<ControlPlane, StartError> {
         engine: engine.clone(),
         history,
         sealer,
+        auditing,
         nodes,
         commits: Arc::clone(&engine_metrics.commits),
         bookmark_interval_ms,
@@ -202,6 +205,7 @@ struct Opened {
     engine: Engine,
     history: History,
     log_id: LogId,
+    auditing: Auditing,
 }
 
 fn open(
@@ -216,6 +220,7 @@ fn open(
     let keystore = Keystore::open(&dir.keystore_path(), &master, log_id)?;
     let snapshots = Arc::new(SnapshotStore::of(&dir));
     let log = LocalLog::open(dir, &master, Durability::Full)?;
+    let auditing = Auditing::new(CheckpointKey::derive(&master, log_id));
     let head = log.head();
     let history = History { reader: log.reader(), snapshots: Arc::clone(&snapshots) };
 
@@ -236,7 +241,7 @@ fn open(
         Snapshotter::spawn(snapshots, snapshot_revision).map_err(StartError::Thread)?;
     let engine =
         Engine { log: Box::new(log), keystore, state, publisher, limits, snapshotter, metrics };
-    Ok(Opened { engine, history, log_id })
+    Ok(Opened { engine, history, log_id, auditing })
 }
 
 /// The first event of a new log.

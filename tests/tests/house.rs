@@ -90,7 +90,7 @@ fn each_library_is_named_in_its_room_only() {
             "aws_lc_rs",
             vec![
                 "control-plane/src/keystore/",
-                "control-plane/src/log/checkpoint.rs",
+                "control-plane/src/log/note.rs",
                 "data-plane/src/cache/format.rs",
                 "data-plane/src/proxy/tls.rs",
                 "data-plane/src/proxy/upstream/tls.rs",

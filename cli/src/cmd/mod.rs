@@ -2,6 +2,7 @@
 //! arguments, its help and its examples, and the calls it makes.
 
 mod api;
+mod audit;
 mod backend;
 mod bind;
 mod binding;
@@ -55,6 +56,9 @@ pub(crate) enum Command {
     /// The log of every change, which is the audit
     #[command(subcommand)]
     Events(events::Verb),
+    /// Proof that the log is what it was, and what was when
+    #[command(subcommand)]
+    Audit(audit::Verb),
     /// Data-plane nodes, and the revision each one signs with
     #[command(subcommand)]
     Node(node::Verb),
@@ -80,6 +84,7 @@ pub(crate) async fn run(command: Command, globals: &Globals) -> Result<(), Failu
         Command::Unbind(args) => unbind::run(args, globals).await,
         Command::Binding(verb) => binding::run(verb, globals).await,
         Command::Events(verb) => events::run(verb, globals).await,
+        Command::Audit(verb) => audit::run(verb, globals).await,
         Command::Node(verb) => node::run(verb, globals).await,
         Command::Wait(args) => wait::run(args, globals).await,
         Command::Sign(args) => sign::run(&args, globals),

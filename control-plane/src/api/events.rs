@@ -136,7 +136,10 @@ fn list(
 
 /// An event without the ciphertext of its secret.
 fn shown(stored: &StoredRecord) -> Result<v1::Event, HistoryError> {
-    let mut event = decode_event(stored)?;
+    decode_event(stored).map(without_ciphertext)
+}
+
+pub(super) fn without_ciphertext(mut event: v1::Event) -> v1::Event {
     let secret = match &mut event.payload {
         Some(Payload::SignatureKeyCreated(created)) => created.secret.as_mut(),
         Some(Payload::SecretReplaced(replaced)) => replaced.secret.as_mut(),
@@ -145,7 +148,7 @@ fn shown(stored: &StoredRecord) -> Result<v1::Event, HistoryError> {
     if let Some(secret) = secret {
         secret.ciphertext.clear();
     }
-    Ok(event)
+    event
 }
 
 struct Filter {

@@ -3,6 +3,7 @@
 
 mod api_fields;
 mod apis;
+mod audit;
 mod bindings;
 mod environments;
 mod events;
@@ -29,6 +30,7 @@ use crate::engine::EngineHandle;
 use crate::history::History;
 use crate::keystore::Sealer;
 
+pub use audit::Auditing;
 pub use server::serve;
 
 /// What every service reads from.
@@ -37,6 +39,7 @@ pub struct Parts {
     pub engine: EngineHandle,
     pub history: History,
     pub sealer: Sealer,
+    pub auditing: Auditing,
     pub nodes: Arc<NodeRegistry>,
     pub commits: Arc<Commits>,
     pub bookmark_interval_ms: u32,

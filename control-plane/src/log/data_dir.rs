@@ -6,9 +6,9 @@
 //! lock         held while a process uses the directory; names its pid
 //! identity     the format and the log's id, written once
 //! sled/        the log
-//! segments/    the log again, in plain files that are only ever added
+//! segments/    the log again, in plain files that are only ever added, each with its checkpoint
 //! snapshots/   states, to start from
-//! checkpoint   the newest head known to be durable, signed
+//! checkpoint   the newest head known to be durable, and the tree's root there, signed
 //! keystore     the wrapped data keys of secrets
 //! master.key   the master key, unless another file is given
 //! ballast      space that opening the log may use when the disk is full
@@ -193,7 +193,7 @@ fn read_pid(lock: &mut File) -> Option<u32> {
     None
 }
 
-fn read_identity(directory: &Path) -> Result<Option<LogId>, OpenError> {
+pub(super) fn read_identity(directory: &Path) -> Result<Option<LogId>, OpenError> {
     let path = directory.join("identity");
     let Some(bytes) = disk::read_if_there(&path)? else {
         return Ok(None);

@@ -59,19 +59,25 @@ pub(super) enum FrameError {
     Records,
 }
 
-/// Puts the records into as few frames as the limits allow. Returns the new head too.
-pub(super) fn encode(writer_epoch: u64, head: Head, records: &[Vec<u8>]) -> (Vec<Encoded>, Head) {
+/// Puts the records into as few frames as the limits allow. Returns the new head too, and the
+/// chain's hash after each record.
+pub(super) fn encode(
+    writer_epoch: u64,
+    head: Head,
+    records: &[Vec<u8>],
+) -> (Vec<Encoded>, Head, Vec<ChainHash>) {
     let mut frames = Vec::new();
+    let mut hashes = Vec::with_capacity(records.len());
     let mut before = head;
     let mut rest = records;
     while !rest.is_empty() {
         let (together, later) = rest.split_at(fitting(rest));
-        let (frame, last) = encode_one(writer_epoch, before, together);
+        let (frame, last) = encode_one(writer_epoch, before, together, &mut hashes);
         frames.push(frame);
         before = last;
         rest = later;
     }
-    (frames, before)
+    (frames, before, hashes)
 }
 
 /// The length of the frame that begins here, as soon as so much of it is read.
@@ -125,7 +131,12 @@ fn fitting(records: &[Vec<u8>]) -> usize {
     clippy::cast_possible_truncation,
     reason = "a frame has at most 32 records, and an append at most APPEND_BYTES_MAX bytes"
 )]
-fn encode_one(writer_epoch: u64, before: Head, records: &[Vec<u8>]) -> (Encoded, Head) {
+fn encode_one(
+    writer_epoch: u64,
+    before: Head,
+    records: &[Vec<u8>],
+    hashes: &mut Vec<ChainHash>,
+) -> (Encoded, Head) {
     let body: usize = records.iter().map(|record| LENGTH_BYTES + record.len()).sum();
     let length = HEADER_BYTES + body + TRAILER_BYTES;
     let mut bytes = Vec::with_capacity(length);
@@ -140,6 +151,7 @@ fn encode_one(writer_epoch: u64, before: Head, records: &[Vec<u8>]) -> (Encoded,
     let mut last = before;
     for record in records {
         last = last.then(record);
+        hashes.push(last.hash);
         bytes.extend_from_slice(&(record.len() as u32).to_be_bytes());
         bytes.extend_from_slice(record);
     }
@@ -214,7 +226,7 @@ mod tests {
     #[test]
     fn the_layout_is_pinned() {
         let records = [b"first".to_vec(), Vec::new(), vec![0xff; 3]];
-        let (frames, _) = encode(5, genesis(), &records);
+        let (frames, _, _) = encode(5, genesis(), &records);
         assert_eq!(frames.len(), 1);
         let golden = include_str!("../../tests/log_frame_golden.txt").trim_end();
         assert_eq!(data_encoding::HEXLOWER.encode(&frames[0].bytes), golden);
@@ -222,18 +234,19 @@ mod tests {
 
     #[test]
     fn a_frame_has_at_most_32_records_and_6_kib() {
-        let (frames, _) = encode(1, genesis(), &vec![vec![1; 20]; 70]);
+        let (frames, _, _) = encode(1, genesis(), &vec![vec![1; 20]; 70]);
         let counts: Vec<_> = decode_all(&frames).iter().map(|frame| frame.records.len()).collect();
         assert_eq!(counts, [32, 32, 6]);
 
-        let (frames, _) = encode(1, genesis(), &[vec![1; 3050], vec![1; 3050], vec![1; 100_000]]);
+        let (frames, _, _) =
+            encode(1, genesis(), &[vec![1; 3050], vec![1; 3050], vec![1; 100_000]]);
         let lengths: Vec<_> = frames.iter().map(|frame| frame.bytes.len()).collect();
         assert_eq!(lengths, [3150, 3150, 100_100]);
     }
 
     #[test]
     fn every_flipped_bit_is_found() {
-        let (frames, _) = encode(1, genesis(), &[b"first".to_vec(), b"second".to_vec()]);
+        let (frames, _, _) = encode(1, genesis(), &[b"first".to_vec(), b"second".to_vec()]);
         let good = &frames[0].bytes;
         for bit in 0..good.len() * 8 {
             let mut bytes = good.clone();
@@ -253,7 +266,7 @@ mod tests {
             revision in 0..u64::MAX / 2,
         ) {
             let before = Head { revision, ..genesis() };
-            let (frames, head) = encode(epoch, before, &records);
+            let (frames, head, hashes) = encode(epoch, before, &records);
             let decoded = decode_all(&frames);
             let mut last = before;
             for (frame, encoded) in decoded.iter().zip(&frames) {
@@ -268,6 +281,9 @@ mod tests {
             let bytes: Vec<_> =
                 decoded.iter().flat_map(|frame| &frame.records).map(|r| r.bytes.to_vec()).collect();
             prop_assert_eq!(bytes, records);
+            let stored: Vec<_> =
+                decoded.iter().flat_map(|frame| &frame.records).map(|r| r.hash).collect();
+            prop_assert_eq!(stored, hashes);
         }
 
         #[test]

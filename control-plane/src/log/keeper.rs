@@ -94,14 +94,14 @@ impl Kept {
         let checkpoint = log.head();
         let sealed_at = Instant::now();
         let mut kept = Self { log, key, checkpoint, sealed_revision, sealed_at, is_full: false };
-        kept.anchor(checkpoint)?;
+        kept.anchor()?;
         Ok(kept)
     }
 
     fn keep(&mut self) -> Result<(), KeepError> {
         let head = self.log.head();
         if head != self.checkpoint {
-            self.anchor(head)?;
+            self.anchor()?;
         }
         while self.is_due(head) {
             self.seal(head)?;
@@ -111,8 +111,10 @@ impl Kept {
     }
 
     /// Writes the head down outside sled, so that a log which ends before it is found out.
-    fn anchor(&mut self, head: Head) -> Result<(), DiskError> {
-        disk::replace(&self.log.dir.checkpoint_path(), self.key.sign(head).as_bytes())?;
+    fn anchor(&mut self) -> Result<(), DiskError> {
+        let (head, root) = self.log.anchor();
+        let note = self.key.sign(head, root);
+        disk::replace(&self.log.dir.checkpoint_path(), note.as_bytes())?;
         self.checkpoint = head;
         Ok(())
     }
@@ -142,9 +144,22 @@ impl Kept {
                 break;
             }
         }
-        Segments::of(&self.log.dir).seal(first, last, &frames)?;
+        let segments = Segments::of(&self.log.dir);
+        segments.seal(first, last, &frames)?;
+        self.mark(&segments, first, last)?;
         self.sealed_revision = last;
         self.sealed_at = Instant::now();
+        Ok(())
+    }
+
+    /// Writes down beside a segment what the log was at its end.
+    fn mark(&self, segments: &Segments, first: u64, last: u64) -> Result<(), KeepError> {
+        let tree = self.log.tree();
+        let root = tree.proofs(|block| self.log.leaves(block)).root(last)?;
+        if let (Some(root), Some(hash)) = (root, self.log.hash_at(last)?) {
+            let note = self.key.sign(Head { revision: last, hash }, root);
+            segments.mark(first, last, &note)?;
+        }
         Ok(())
     }
 

@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 
 use countersign_shared::id::LogId;
 
-use super::checkpoint::{CheckpointError, CheckpointKey};
+use super::checkpoint::{Checkpoint, CheckpointError, CheckpointKey};
 use super::disk::{self, DiskError};
 use super::frame;
 use super::keeper::{Keeper, Kept};
 use super::sled::Store;
 use super::stored::Stored;
 use super::watchdog::Watchdog;
-use super::{AppendError, DataDir, Durability, EventLog, Head, LogReader, OpenError, admit};
+use super::{AppendError, DataDir, Durability, EventLog, Head, LogReader, OpenError, Tree, admit};
 use crate::keystore::MasterKey;
 
 /// A commit that takes longer ends the process.
@@ -51,7 +51,8 @@ impl LocalLog {
         dir.make_room_to_open()?;
         let store = Store::open(&dir.sled_path(), durability)?;
         let (stored, last_epoch) = Stored::verify(dir, store)?;
-        stored.refuse_unless(checkpoint, &stored.dir.checkpoint_path())?;
+        // The chain's hash stands for all records before it, and so for the tree's root as well.
+        stored.refuse_unless(checkpoint.head, &stored.dir.checkpoint_path())?;
         let sealed_revision = stored.verify_segments()?;
 
         let epoch = stored.store.next_epoch().map_err(|error| stored.corrupt(&error))?;
@@ -90,13 +91,13 @@ impl EventLog for LocalLog {
             return Ok(head);
         }
         self.free_space.admit(&self.stored.dir, records)?;
-        let (frames, head) = frame::encode(self.writer_epoch, head, records);
+        let (frames, head, hashes) = frame::encode(self.writer_epoch, head, records);
         self.watchdog.watch(|| self.stored.store.commit(&frames)).map_err(|error| {
             let failure = error.to_string();
             self.stored.fail(&failure);
             AppendError::Fatal(failure)
         })?;
-        self.stored.advance(head);
+        self.stored.advance(head, &hashes);
         Ok(head)
     }
 
@@ -142,18 +143,20 @@ impl FreeSpace {
 
 /// The anchored head. Before sled is made for the first time the empty log is anchored, so
 /// that a checkpoint which is missing later is noticed.
-fn read_checkpoint(dir: &DataDir, key: &CheckpointKey) -> Result<Head, OpenError> {
+fn read_checkpoint(dir: &DataDir, key: &CheckpointKey) -> Result<Checkpoint, OpenError> {
     let file = dir.checkpoint_path();
     let Some(bytes) = disk::read_if_there(&file)? else {
         if dir.sled_path().exists() {
             let what = "it is missing, while `sled` is there".into();
             return Err(OpenError::Corrupt { file, what });
         }
-        let genesis = Head::genesis(dir.log_id());
-        disk::replace(&file, key.sign(genesis).as_bytes())?;
-        return Ok(genesis);
+        let (log_id, head) = (dir.log_id(), Head::genesis(dir.log_id()));
+        let root = Tree::default().root();
+        disk::replace(&file, key.sign(head, root).as_bytes())?;
+        return Ok(Checkpoint { log_id, head, root: Some(root) });
     };
-    key.verify(&String::from_utf8_lossy(&bytes)).map_err(|error| match error {
+    let note = String::from_utf8_lossy(&bytes);
+    Checkpoint::open(&note, key.verifier()).map_err(|error| match error {
         CheckpointError::Foreign => OpenError::Foreign { file, log_id: dir.log_id() },
         error => OpenError::Corrupt { file, what: error.to_string() },
     })

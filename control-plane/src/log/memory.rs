@@ -9,7 +9,7 @@ use countersign_shared::id::LogId;
 
 use super::{
     AppendError, ChainHash, EventLog, Head, LogReader, READ_BYTES_MAX, ReadError, StoredRecord,
-    admit,
+    Tree, admit,
 };
 
 /// A log that lives as long as its handles.
@@ -93,6 +93,13 @@ impl LogReader for Records {
             return Ok(Some(self.genesis.hash));
         }
         Ok(self.stored().get(index(revision)).map(|record| record.hash))
+    }
+
+    /// Made anew at each call: a log in memory is small, and asked for its tree by tests alone.
+    fn tree(&self) -> Tree {
+        let mut tree = Tree::default();
+        self.stored().iter().for_each(|record| tree.push(record.hash));
+        tree
     }
 }
 

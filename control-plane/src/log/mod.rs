@@ -16,19 +16,28 @@ mod growing_file;
 mod keeper;
 mod local;
 mod memory;
+mod note;
+mod offline;
+mod proof;
 mod segments;
 mod sled;
 mod snapshots;
 mod stored;
+mod tree;
 mod watchdog;
 
+pub use checkpoint::{Checkpoint, CheckpointError, CheckpointKey};
 pub use countersign_shared::chain::{ChainHash, Head};
 pub use data_dir::DataDir;
 pub use disk::DiskError;
 pub use local::LocalLog;
 pub use memory::MemoryLog;
+pub use note::{InvalidKey, VerifierKey};
+pub use offline::{StillError, StillLog};
+pub use proof::{verify_consistency, verify_inclusion};
 pub use segments::{Segment, SegmentError, SegmentRecords, Segments};
 pub use snapshots::{Snapshot, SnapshotStore};
+pub use tree::{BLOCK_LEAVES, Proofs, Tree, TreeHash};
 
 /// A record may be this long. A longer one is refused before anything is written.
 pub const RECORD_BYTES_MAX: usize = 256 * 1024;
@@ -88,6 +97,23 @@ pub trait LogReader: Send + Sync {
     /// The records from revision `from` downwards, descending, with the limits of `read`.
     /// A `from` beyond the head starts at the head.
     fn read_back(&self, from: u64, records_max: usize) -> Result<Vec<StoredRecord>, ReadError>;
+
+    /// The tree over the log, up to the last durable record.
+    fn tree(&self) -> Tree;
+
+    /// The leaves of a whole block of the tree, by its number, for proofs.
+    fn leaves(&self, block: u64) -> Result<Vec<TreeHash>, ReadError> {
+        let mut leaves = Vec::new();
+        let (mut next, end) = (block * BLOCK_LEAVES + 1, (block + 1) * BLOCK_LEAVES + 1);
+        while next < end {
+            let most = usize::try_from(end - next).unwrap_or(usize::MAX);
+            let read = self.read(next, most)?;
+            let Some(last) = read.last() else { break };
+            next = last.revision + 1;
+            leaves.extend(read.iter().map(|record| TreeHash::leaf(record.hash)));
+        }
+        Ok(leaves)
+    }
 
     /// The chain's hash at a revision, 0 included; `None` beyond the head.
     fn hash_at(&self, revision: u64) -> Result<Option<ChainHash>, ReadError>;

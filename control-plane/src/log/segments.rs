@@ -3,7 +3,8 @@
 //! does not open. Owns their names and content; the keeper decides when to seal.
 //!
 //! A segment is `<first revision>-<last revision>.seg`, each with 20 digits; in it are
-//! `countersign segment v1` and a zero byte, the log's id, and frames to the end.
+//! `countersign segment v1` and a zero byte, the log's id, and frames to the end. Beside it is
+//! `<…>.checkpoint`, the checkpoint of its last revision, so that a change is found to its segment.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use super::{DataDir, Head, StoredRecord};
 const MAGIC: &[u8] = b"countersign segment v1\0";
 const HEADER_BYTES: usize = MAGIC.len() + 16;
 const SUFFIX: &str = ".seg";
+const CHECKPOINT_SUFFIX: &str = ".checkpoint";
 
 /// The sealed segments of a log.
 #[derive(Debug, Clone)]
@@ -93,7 +95,7 @@ impl Segments {
         if rest.split_to(HEADER_BYTES - MAGIC.len()) != self.log_id.as_bytes().as_slice() {
             return Err(corrupt("it is of another log"));
         }
-        let frames = read_frames(rest).map_err(|what| corrupt(&what))?;
+        let frames = read_frames(rest, segment.first_revision).map_err(|what| corrupt(&what))?;
         let (Some(before), Some(last)) =
             (frames.first().map(|first| first.before), frames.last().map(|frame| frame.last))
         else {
@@ -127,6 +129,24 @@ impl Segments {
         }
         disk::replace(&self.directory.join(format!("{first:020}-{last:020}{SUFFIX}")), &bytes)
     }
+
+    /// The checkpoints beside the segments, by their paths: notes, still to be verified.
+    pub fn checkpoints(&self) -> Result<Vec<(PathBuf, String)>, SegmentError> {
+        let names = disk::names(&self.directory)?.into_iter();
+        let paths = names.filter(|name| name.ends_with(CHECKPOINT_SUFFIX));
+        let mut found = Vec::new();
+        for path in paths.map(|name| self.directory.join(name)) {
+            let bytes = fs::read(&path).map_err(DiskError::at("read", &path))?;
+            found.push((path, String::from_utf8_lossy(&bytes).into_owned()));
+        }
+        Ok(found)
+    }
+
+    /// Writes the checkpoint of a segment's last revision beside it.
+    pub(super) fn mark(&self, first: u64, last: u64, note: &str) -> Result<(), DiskError> {
+        let name = format!("{first:020}-{last:020}{CHECKPOINT_SUFFIX}");
+        disk::replace(&self.directory.join(name), note.as_bytes())
+    }
 }
 
 impl Segment {
@@ -141,13 +161,15 @@ fn parse_name(name: &str) -> Option<(u64, u64)> {
     Some((parse(first)?, parse(last)?))
 }
 
-fn read_frames(mut rest: Bytes) -> Result<Vec<Frame>, String> {
+fn read_frames(mut rest: Bytes, first_revision: u64) -> Result<Vec<Frame>, String> {
     let mut frames: Vec<Frame> = Vec::new();
     while !rest.is_empty() {
+        let next = frames.last().map_or(first_revision, |frame| frame.last.revision + 1);
         let length = frame::length(&rest)
             .filter(|length| (1..=rest.len()).contains(length))
-            .ok_or("a frame is cut short")?;
-        let frame = frame::decode(&rest.split_to(length)).map_err(|error| error.to_string())?;
+            .ok_or_else(|| format!("the frame from revision {next} is cut short"))?;
+        let frame = frame::decode(&rest.split_to(length))
+            .map_err(|error| format!("at the frame from revision {next}: {error}"))?;
         if frames.last().is_some_and(|previous| previous.last != frame.before) {
             return Err(format!(
                 "the frame from revision {} is out of place",

@@ -12,15 +12,16 @@ use super::frame::{self, Frame};
 use super::segments::{SegmentError, Segments};
 use super::sled::{Store, StoreError};
 use super::{
-    ChainHash, DataDir, Head, LogReader, OpenError, READ_BYTES_MAX, ReadError, StoredRecord,
+    ChainHash, DataDir, Head, LogReader, OpenError, READ_BYTES_MAX, ReadError, StoredRecord, Tree,
+    TreeHash,
 };
 
 /// A log that is open on disk.
 pub(super) struct Stored {
     pub(super) dir: DataDir,
     pub(super) store: Store,
-    /// The last durable record.
-    head: RwLock<Head>,
+    /// The last durable record, and the tree up to it.
+    end: RwLock<(Head, Tree)>,
     /// Why nothing may be appended any more.
     failure: Mutex<Option<String>>,
 }
@@ -29,7 +30,8 @@ impl Stored {
     /// Verifies the whole chain in the store. Returns the log and the last writer's epoch.
     pub(super) fn verify(dir: DataDir, store: Store) -> Result<(Self, u64), OpenError> {
         let genesis = Head::genesis(dir.log_id());
-        let stored = Self { dir, store, head: RwLock::new(genesis), failure: Mutex::new(None) };
+        let end = RwLock::new((genesis, Tree::default()));
+        let stored = Self { dir, store, end, failure: Mutex::new(None) };
         let mut head = genesis;
         let mut writer_epoch = 0;
         for frame in stored.frames_after(0) {
@@ -39,8 +41,8 @@ impl Stored {
             }
             head = frame.last;
             writer_epoch = frame.writer_epoch;
+            stored.advance(head, frame.records.iter().map(|record| &record.hash));
         }
-        stored.advance(head);
         Ok((stored, writer_epoch))
     }
 
@@ -82,9 +84,18 @@ impl Stored {
         })
     }
 
-    /// Makes records visible, once they are durable.
-    pub(super) fn advance(&self, head: Head) {
-        *self.head.write().unwrap_or_else(PoisonError::into_inner) = head;
+    /// Makes records visible, once they are durable: the new head, and the chain's hash after
+    /// each of them.
+    pub(super) fn advance<'a>(&self, head: Head, hashes: impl IntoIterator<Item = &'a ChainHash>) {
+        let mut end = self.end.write().unwrap_or_else(PoisonError::into_inner);
+        end.0 = head;
+        hashes.into_iter().for_each(|hash| end.1.push(*hash));
+    }
+
+    /// The last durable record and the tree's root there: what a checkpoint says.
+    pub(super) fn anchor(&self) -> (Head, TreeHash) {
+        let (head, tree) = self.end.read().unwrap_or_else(PoisonError::into_inner).clone();
+        (head, tree.root())
     }
 
     pub(super) fn failure(&self) -> Option<String> {
@@ -126,7 +137,11 @@ impl Stored {
 
 impl LogReader for Stored {
     fn head(&self) -> Head {
-        *self.head.read().unwrap_or_else(PoisonError::into_inner)
+        self.end.read().unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    fn tree(&self) -> Tree {
+        self.end.read().unwrap_or_else(PoisonError::into_inner).1.clone()
     }
 
     fn read(&self, from: u64, records_max: usize) -> Result<Vec<StoredRecord>, ReadError> {

@@ -1,0 +1,92 @@
+//! `countersign audit export`
+
+use std::io::Write as _;
+
+use clap::{Args, ValueEnum};
+use countersign_control_plane::log::{ChainHash, Checkpoint, Head};
+use countersign_proto::v1::{GetCheckpointRequest, ReadRecordsRequest};
+
+use crate::args::Globals;
+use crate::export;
+use crate::failure::Failure;
+
+/// Write out the log, record by record
+///
+/// `jsonl` has the stored bytes of each record and ends with a signed checkpoint, so that
+/// `countersign audit verify FILE` finds every change made to it. The ciphertexts of secrets are in
+/// it; what opens them is not.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  countersign audit export > log.jsonl
+  countersign audit export --from 4711 --to 5000
+  countersign audit export --follow | jq -c .event")]
+pub(crate) struct Export {
+    /// In which form
+    #[arg(long, value_enum, default_value_t = Format::Jsonl)]
+    format: Format,
+
+    /// From this revision on
+    #[arg(long, value_name = "REVISION", default_value_t = 1)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+    from: u64,
+
+    /// Up to this revision, included; left out: the newest
+    #[arg(long, value_name = "REVISION", default_value_t = 0, hide_default_value = true)]
+    to: u64,
+
+    /// Go on with each new record as it happens, until interrupted; there is no checkpoint then
+    #[arg(long, conflicts_with = "to")]
+    follow: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// A line of JSON for each record; can be verified.
+    Jsonl,
+}
+
+pub(super) async fn run(args: Export, globals: &Globals) -> Result<(), Failure> {
+    let Format::Jsonl = args.format;
+    let mut audit = globals.plane().await?.audit();
+    let newest = GetCheckpointRequest { revision: args.to };
+    let newest = audit.get_checkpoint(newest).await?.into_inner();
+    let checkpoint = Checkpoint::unverified(&newest.checkpoint).map_err(|_| unreadable())?;
+    let log_id = checkpoint.log_id;
+    let before = match args.from {
+        1 => Head::genesis(log_id),
+        from => {
+            let before = GetCheckpointRequest { revision: from - 1 };
+            let note = audit.get_checkpoint(before).await?.into_inner().checkpoint;
+            Checkpoint::unverified(&note).map_err(|_| unreadable())?.head
+        }
+    };
+    print(&export::first_line(log_id, before))?;
+    let request = ReadRecordsRequest {
+        revision_from: args.from,
+        revision_to: newest.revision,
+        follow: args.follow,
+    };
+    let mut records = audit.read_records(request).await?.into_inner();
+    while let Some(message) = records.message().await? {
+        for record in message.records {
+            let hash = record.hash.as_slice().try_into().map_err(|_| unreadable())?;
+            print(&export::record_line(
+                record.revision,
+                ChainHash::from_bytes(hash),
+                &record.event,
+            )?)?;
+        }
+        std::io::stdout().lock().flush()?;
+    }
+    print(&export::last_line(&newest.checkpoint))
+}
+
+fn print(line: &str) -> Result<(), Failure> {
+    Ok(writeln!(std::io::stdout().lock(), "{line}")?)
+}
+
+fn unreadable() -> Failure {
+    Failure::failed("the control plane's answer cannot be read")
+        .advise("control plane and command line should be of the same version")
+}

@@ -1,0 +1,54 @@
+//! `countersign audit key`, and the keys that other verbs of the audit take.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use countersign_control_plane::keystore::MasterKey;
+use countersign_control_plane::log::{CheckpointKey, StillLog, VerifierKey};
+use countersign_proto::v1::GetCheckpointRequest;
+
+use crate::args::Globals;
+use crate::failure::Failure;
+
+/// Print the public key that verifies the log's checkpoints
+///
+/// Run it once on the control plane's machine, with --data-dir, and give its line to whoever
+/// verifies: with it nobody needs the master key, nor has to believe the control plane.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  countersign audit key --data-dir /var/lib/countersign
+  countersign audit key                      as the control plane says it, for a first look")]
+pub(crate) struct Key {
+    /// The data directory whose log it is of; left out: the control plane is asked
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+
+    /// A file with the master key, instead of the one in the data directory
+    #[arg(long, value_name = "FILE", requires = "data_dir")]
+    master_key_file: Option<PathBuf>,
+}
+
+pub(super) async fn run(args: Key, globals: &Globals) -> Result<(), Failure> {
+    let key = if let Some(directory) = &args.data_dir {
+        derived(directory, args.master_key_file.as_deref())?.to_string()
+    } else {
+        let request = GetCheckpointRequest::default();
+        let reply = globals.plane().await?.audit().get_checkpoint(request).await?;
+        reply.into_inner().public_key
+    };
+    globals.output().value(&serde_json::json!({ "public_key": key }), || key.clone())
+}
+
+/// The public key of the log in a data directory, from its master key.
+pub(super) fn derived(directory: &Path, master: Option<&Path>) -> Result<VerifierKey, Failure> {
+    let failed = |error: String| Failure::failed(error);
+    let log_id = StillLog::id_at(directory).map_err(|error| failed(error.to_string()))?;
+    let own = directory.join("master.key");
+    let master = MasterKey::load(master.unwrap_or(&own)).map_err(|error| {
+        failed(error.to_string()).advise(
+            "name the master key with --master-key-file, or give the public key with --public-key",
+        )
+    })?;
+    Ok(CheckpointKey::derive(&master, log_id).verifier().clone())
+}
