@@ -12,6 +12,7 @@ mod client;
 mod clients;
 mod connection;
 mod counted;
+mod doors;
 mod edge;
 mod exchange;
 mod fields;
@@ -54,6 +55,7 @@ use answer::Reply;
 use backend::Answer;
 use body::{InboundBody, OutboundBody};
 use client::Client;
+pub use doors::{Doors, bind, run_worker};
 use edge::Doomed;
 use exchange::Terms;
 use ours::Ours;
@@ -64,7 +66,7 @@ use request_id::RequestId;
 pub use tls::{CertificateFiles, InvalidCertificate, Tls};
 pub use trace::Tracing;
 pub use upstream::{Resolve, Resolving, SystemResolver, UpstreamSettings, run_upstream};
-pub use worker::{Doors, Shared, bind, run_worker};
+pub use worker::Shared;
 use worker::{TableInForce, Worker};
 
 /// Answers one request: the backend's answer, or a refusal in its place. The head is used up; it is

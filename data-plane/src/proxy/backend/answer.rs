@@ -15,7 +15,7 @@ use tokio::time::Sleep;
 use super::head::AnswerHead;
 use super::http1_body::Http1Body;
 use super::http2::Http2Body;
-use super::pool::Lease;
+use super::target::Lease;
 use super::tunnel::Tunnel;
 use crate::proxy::fields::Fields;
 use crate::table::Permit;

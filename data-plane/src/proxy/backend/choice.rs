@@ -3,7 +3,8 @@
 
 use std::time::Instant;
 
-use super::pool::{Pool, Standing};
+use super::pool::Pool;
+use super::target::Standing;
 use crate::table::{Place, Route};
 
 /// Multiplied with, a count is spread over all numbers, so that what it chooses looks random.

@@ -13,7 +13,7 @@ use tokio_rustls::TlsConnector;
 use tracing::debug;
 
 use super::Call;
-use super::pool::Target;
+use super::target::Target;
 use crate::proxy::stream::{BackendStream, Socket};
 use crate::proxy::upstream::{Upstream, alpn};
 use crate::table::{Place, TlsTerms};

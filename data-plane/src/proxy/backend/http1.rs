@@ -10,7 +10,7 @@ use super::answer::Answer;
 use super::connect::connect;
 use super::connection::{Broken, Check};
 use super::head::Asked;
-use super::pool::Lease;
+use super::target::Lease;
 use super::{Call, Failed, is_safe};
 use crate::proxy::body::OutboundBody;
 

@@ -8,7 +8,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::head::Framing;
-use super::pool::Lease;
+use super::target::Lease;
 use crate::proxy::chunks::{Chunks, Step};
 
 /// What of the body is still to be read.

@@ -25,7 +25,7 @@ use tracing::debug;
 
 use super::answer::Answer;
 use super::connect::connect;
-use super::pool::{InFlight, Target};
+use super::target::{InFlight, Target};
 use super::{Call, Failed, Terms, is_safe};
 use crate::proxy::body::OutboundBody;
 use crate::proxy::grpc;

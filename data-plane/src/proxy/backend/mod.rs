@@ -17,6 +17,7 @@ mod http1_body;
 mod http2;
 mod pool;
 mod retry_budget;
+mod target;
 mod tunnel;
 
 use std::rc::Rc;
@@ -31,7 +32,7 @@ use super::ours::Ours;
 use crate::table::Place;
 pub(super) use answer::{Answer, BackendBody};
 pub(super) use pool::Pool;
-use pool::Target;
+use target::Target;
 pub(super) use tunnel::Tunnel;
 
 /// What an exchange with one place is bound to.

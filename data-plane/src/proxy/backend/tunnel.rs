@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use bytes::Buf;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::pool::Lease;
+use super::target::Lease;
 use crate::table::Permit;
 
 /// Counts as a request under way as long as it is there; dropped, the connection is closed.
