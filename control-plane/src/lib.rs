@@ -22,5 +22,6 @@ pub mod source;
 mod start;
 mod status;
 
+pub use countersign_feed::turns::AtOnce;
 pub use decide::Limits;
 pub use start::{Config, ControlPlane, StartError, start};

@@ -56,7 +56,7 @@ impl Source for LogSource {
     }
 
     fn resume(&self, hello: &v1::Hello) -> Result<Option<u64>, Refused> {
-        resume(hello, self.log_id, &*self.reader)
+        resume(hello, self.log_id, &self.feed, &*self.reader)
     }
 
     fn snapshot(
@@ -96,12 +96,17 @@ pub fn environment(view: &View, text: &str) -> Result<ServedEnvironment, Unserve
 pub fn resume(
     hello: &v1::Hello,
     log_id: LogId,
+    feed: &Feed,
     reader: &dyn LogReader,
 ) -> Result<Option<u64>, Refused> {
     if hello.log_id.parse::<LogId>().ok() != Some(log_id) || hello.revision == 0 {
         return Ok(None);
     }
-    let ours = reader.hash_at(hello.revision).map_err(|e| Refused::Damaged(e.to_string()))?;
+    // Most nodes that come back at once are in the ring; the others are looked up on the disk.
+    let ours = match feed.hash_at(hello.revision) {
+        Some(hash) => Some(hash),
+        None => reader.hash_at(hello.revision).map_err(|e| Refused::Damaged(e.to_string()))?,
+    };
     if ours.is_some_and(|hash| hash.as_bytes().as_slice() == hello.hash) {
         return Ok(Some(hello.revision));
     }

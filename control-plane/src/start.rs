@@ -12,7 +12,8 @@ use countersign_feed::metrics::StreamMetrics;
 use countersign_feed::nodes::exposition::Exposition;
 use countersign_feed::nodes::{NodeRegistry, SILENT_INTERVALS_MAX};
 use countersign_feed::ring::FEED_ENTRIES_MAX;
-use countersign_feed::server::{Parts as StreamParts, Streams};
+use countersign_feed::server::{Parts as StreamParts, STALLED_MAX, Streams};
+use countersign_feed::turns::AtOnce;
 use countersign_shared::event::Origin;
 use countersign_shared::id::{EnvironmentId, LogId};
 use countersign_shared::text::Actor;
@@ -51,6 +52,8 @@ pub struct Config {
     pub limits: Limits,
     /// How often an idle node hears from us.
     pub bookmark_interval: Duration,
+    /// How many nodes are sent a snapshot at the same time.
+    pub snapshots_at_once: AtOnce,
 }
 
 impl Default for Config {
@@ -62,6 +65,7 @@ impl Default for Config {
             master_key_file: None,
             limits: Limits::default(),
             bookmark_interval: Duration::from_secs(5),
+            snapshots_at_once: AtOnce::default(),
         }
     }
 }
@@ -140,6 +144,8 @@ pub async fn start(config: Config) -> Result<ControlPlane, StartError> {
         commits: Arc::clone(&engine_metrics.commits),
         metrics,
         bookmark_interval: config.bookmark_interval,
+        snapshots_at_once: config.snapshots_at_once,
+        stalled_max: STALLED_MAX,
         stopping: stopping.clone(),
         now_ms: clock::now_ms,
     });

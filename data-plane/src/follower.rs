@@ -145,6 +145,7 @@ impl Follower {
     fn apply(&mut self, message: Response) -> Result<Option<Outcome>, Unexpected> {
         Ok(Some(match message {
             Response::Welcome(_) => return Err(Unexpected),
+            Response::Waiting(_) => return Ok(None),
             Response::SnapshotChunk(chunk) => {
                 self.replica.snapshot_chunk(&chunk);
                 return Ok(None);

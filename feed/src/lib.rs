@@ -8,9 +8,11 @@ pub mod metrics;
 pub mod nodes;
 pub mod ring;
 pub mod server;
+pub mod shelf;
 pub mod snapshot;
 pub mod source;
 pub mod stream;
+pub mod turns;
 
 pub use ring::{Digests, Feed, FeedEntry, Window};
 pub use source::{Refused, ServedEnvironment, Source, Tip, Unserved};

@@ -3,10 +3,10 @@
 //! has fallen out of the ring, gets a snapshot.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use bytes::Bytes;
-use countersign_shared::chain::Head;
+use countersign_shared::chain::{ChainHash, Head};
 use countersign_shared::digest::TableDigest;
 use countersign_shared::id::EnvironmentId;
 
@@ -58,10 +58,25 @@ impl Digests {
     }
 }
 
+/// How much came after a revision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Since {
+    pub entries: usize,
+    pub bytes: u64,
+}
+
+#[derive(Debug)]
+struct Slot {
+    entry: Arc<FeedEntry>,
+    /// The bytes of all entries that were ever pushed, up to and with this one.
+    pushed: u64,
+}
+
 #[derive(Debug, Default)]
 struct Ring {
-    entries: VecDeque<Arc<FeedEntry>>,
+    entries: VecDeque<Slot>,
     bytes: usize,
+    pushed: u64,
     /// The revision of the newest entry that was ever pushed, or that the first one comes after.
     newest: u64,
 }
@@ -82,35 +97,71 @@ impl Feed {
     /// The entries after a revision, oldest first, at most `most`; `None` when the ring does not
     /// reach back so far.
     pub fn since(&self, revision: u64, most: usize) -> Option<Vec<Arc<FeedEntry>>> {
-        let ring = self.ring.read().unwrap_or_else(PoisonError::into_inner);
-        let first = ring.entries.partition_point(|entry| entry.head.revision <= revision);
-        match ring.entries.get(first) {
-            // An entry larger than the whole ring leaves it as it comes.
-            None => (ring.newest <= revision).then(Vec::new),
-            Some(entry) if entry.after > revision => None,
-            Some(_) => Some(ring.entries.range(first..).take(most).cloned().collect()),
-        }
+        let ring = self.read();
+        let first = ring.first_after(revision)?;
+        let entries = ring.entries.range(first..).take(most);
+        Some(entries.map(|slot| Arc::clone(&slot.entry)).collect())
+    }
+
+    /// How much came after a revision; `None` when the ring does not reach back so far.
+    pub fn weight_since(&self, revision: u64) -> Option<Since> {
+        let ring = self.read();
+        let first = ring.first_after(revision)?;
+        let before = ring.entries.get(first).map(|slot| slot.pushed - slot.entry.bytes() as u64);
+        let bytes = ring.pushed - before.unwrap_or(ring.pushed);
+        Some(Since { entries: ring.entries.len() - first, bytes })
+    }
+
+    /// How much this ring may hold.
+    pub fn window(&self) -> Window {
+        self.window
+    }
+
+    /// The hash right after a revision, where the ring still has it.
+    pub fn hash_at(&self, revision: u64) -> Option<ChainHash> {
+        Some(self.read().at(revision)?.head.hash)
     }
 
     /// The digests right after a revision, where the ring still has them.
     pub fn digests_at(&self, revision: u64) -> Option<Arc<Digests>> {
-        let ring = self.ring.read().unwrap_or_else(PoisonError::into_inner);
-        let found =
-            ring.entries.binary_search_by_key(&revision, |entry| entry.head.revision).ok()?;
-        ring.entries.get(found).map(|entry| Arc::clone(&entry.digests))
+        Some(Arc::clone(&self.read().at(revision)?.digests))
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Ring> {
+        self.ring.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What comes after all that was pushed before.
     pub fn push(&self, entry: FeedEntry) {
         let mut ring = self.ring.write().unwrap_or_else(PoisonError::into_inner);
         ring.bytes += entry.bytes();
+        ring.pushed += entry.bytes() as u64;
         ring.newest = entry.head.revision;
-        ring.entries.push_back(Arc::new(entry));
+        let slot = Slot { entry: Arc::new(entry), pushed: ring.pushed };
+        ring.entries.push_back(slot);
         let Window { entries_max, bytes_max } = self.window;
         while ring.entries.len() > entries_max || ring.bytes > bytes_max {
             let Some(oldest) = ring.entries.pop_front() else { break };
-            ring.bytes -= oldest.bytes();
+            ring.bytes -= oldest.entry.bytes();
         }
+    }
+}
+
+impl Ring {
+    /// Where the entries after a revision begin, if the ring reaches back so far.
+    fn first_after(&self, revision: u64) -> Option<usize> {
+        let first = self.entries.partition_point(|slot| slot.entry.head.revision <= revision);
+        let reaches_back = match self.entries.get(first) {
+            // An entry larger than the whole ring leaves it as it comes.
+            None => self.newest <= revision,
+            Some(slot) => slot.entry.after <= revision,
+        };
+        reaches_back.then_some(first)
+    }
+
+    fn at(&self, revision: u64) -> Option<&FeedEntry> {
+        let found = self.entries.binary_search_by_key(&revision, |slot| slot.entry.head.revision);
+        Some(&self.entries.get(found.ok()?)?.entry)
     }
 }
 
@@ -158,6 +209,19 @@ mod tests {
         }
         assert_eq!(revisions(&feed, 4), None);
         assert_eq!(feed.since(6, 10).map(|entries| entries.len()), Some(10));
+    }
+
+    #[test]
+    fn what_came_after_a_revision_has_a_weight() {
+        let feed = Feed::after(4, Window { entries_max: 2, bytes_max: 100 });
+        assert_eq!(feed.weight_since(4), Some(Since { entries: 0, bytes: 0 }));
+        for (after, revision, bytes) in [(4, 6, 10), (6, 7, 5), (7, 8, 1)] {
+            feed.push(entry(after, revision, bytes));
+        }
+        assert_eq!(feed.weight_since(4), None);
+        assert_eq!(feed.weight_since(6), Some(Since { entries: 2, bytes: 6 }));
+        assert_eq!(feed.weight_since(7), Some(Since { entries: 1, bytes: 1 }));
+        assert_eq!(feed.weight_since(8), Some(Since { entries: 0, bytes: 0 }));
     }
 
     #[test]

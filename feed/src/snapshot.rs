@@ -5,8 +5,9 @@ use countersign_proto::v1;
 use countersign_shared::id::EnvironmentId;
 use prost::Message;
 
-/// One snapshot chunk, before the last resource that fills it.
-pub const CHUNK_BYTES_MAX: usize = 768 * 1024;
+/// One snapshot chunk, before the last resource that fills it: small, for each stream has a copy of
+/// the one that it sends.
+pub const CHUNK_BYTES_MAX: usize = 64 * 1024;
 
 /// The resources of an environment in chunks; one of nothing for an environment without any.
 pub fn chunks<E>(

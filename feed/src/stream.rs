@@ -11,6 +11,7 @@ use countersign_shared::id::{EnvironmentId, LogId};
 
 use crate::ring::{Feed, FeedEntry};
 use crate::source::{ServedEnvironment, Tip};
+use crate::turns::Place;
 
 /// The newest version of the protocol that is spoken here, and the oldest.
 pub const PROTOCOL_VERSION: u32 = 1;
@@ -29,8 +30,10 @@ pub fn spoken(theirs: u32) -> Option<u32> {
 pub enum Next {
     Delta(v1::Delta),
     Bookmark(v1::Bookmark),
-    /// The whole table of the view that was shown, in chunks, and then `snapshot_end`.
-    Snapshot,
+    /// A whole table, of this revision or a later one, in chunks, and then `snapshot_end`.
+    Snapshot {
+        least: u64,
+    },
 }
 
 /// What an acknowledgement means.
@@ -55,6 +58,8 @@ pub struct NodeStream {
     /// Taken from the feed, and not yet looked at.
     taken: VecDeque<Arc<FeedEntry>>,
     snapshot_due: bool,
+    /// When the node was last told that it waits for a snapshot.
+    told_to_wait_at: Option<Duration>,
     /// A stream's first bookmark follows at once.
     greeted: bool,
     bookmark_at: Duration,
@@ -70,16 +75,18 @@ impl NodeStream {
         bookmark_interval: Duration,
         feed: &Feed,
     ) -> Self {
-        let resume = resume.filter(|revision| feed.since(*revision, 1).is_some());
         let from = resume.unwrap_or_default();
+        let resume = resume.filter(|revision| feed.since(*revision, 1).is_some());
         Self {
             environments,
             bookmark_interval,
             resumed: resume.is_some(),
-            sent: from,
+            sent: resume.unwrap_or_default(),
+            // Where a snapshot is needed, it is none from before what the node has.
             entries: from,
             taken: VecDeque::new(),
             snapshot_due: resume.is_none(),
+            told_to_wait_at: None,
             greeted: false,
             bookmark_at: Duration::ZERO,
             healed_at: None,
@@ -122,7 +129,8 @@ impl NodeStream {
         loop {
             if self.snapshot_due {
                 // The feed is a moment ahead of the view: a node is never taken backwards.
-                return (tip.head.revision >= self.entries).then_some(Next::Snapshot);
+                let least = self.entries;
+                return (tip.head.revision >= least).then_some(Next::Snapshot { least });
             }
             if let Some(entry) = self.taken.pop_front() {
                 if let Some(delta) = self.delta(&entry) {
@@ -139,10 +147,24 @@ impl NodeStream {
         }
     }
 
-    /// The end of a snapshot of this view, which is what the node has then.
+    /// It is not this stream's turn to be sent a snapshot: what the node is told of that, at first and
+    /// then once in each bookmark interval.
+    pub fn waits(&mut self, now: Duration, place: Place) -> Option<v1::Waiting> {
+        if self.told_to_wait_at.is_some_and(|told| now < told + self.bookmark_interval) {
+            return None;
+        }
+        self.told_to_wait_at = Some(now);
+        self.bookmark_at = now + self.bookmark_interval;
+        let ahead = u32::try_from(place.ahead).unwrap_or(u32::MAX);
+        let estimated_ms = u32::try_from(place.estimated.as_millis()).unwrap_or(u32::MAX);
+        Some(v1::Waiting { ahead, estimated_ms })
+    }
+
+    /// The end of a snapshot that was taken here, which is what the node has then.
     pub fn snapshot_end(&mut self, tip: &Tip) -> v1::SnapshotEnd {
         let revision = tip.head.revision;
         (self.sent, self.entries, self.snapshot_due) = (revision, revision, false);
+        self.told_to_wait_at = None;
         self.taken.clear();
         let hash = tip.head.hash.as_bytes().to_vec();
         v1::SnapshotEnd { revision, hash, digest: self.digest(tip) }

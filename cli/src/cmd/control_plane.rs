@@ -1,10 +1,11 @@
 //! `countersign control-plane`
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
-use countersign_control_plane::{Config, Limits};
+use countersign_control_plane::{AtOnce, Config, Limits};
 
 use crate::data_dir;
 use crate::failure::Failure;
@@ -39,6 +40,11 @@ pub(crate) struct ControlPlaneArgs {
     /// A file with the master key, instead of the one in the data directory
     #[arg(long, value_name = "FILE", env = "COUNTERSIGN_MASTER_KEY_FILE", hide_env_values = true)]
     master_key_file: Option<PathBuf>,
+
+    /// How many nodes are sent a snapshot at the same time; the others wait in order
+    #[arg(long, value_name = "N", env = "COUNTERSIGN_SNAPSHOTS_AT_ONCE", hide_env_values = true)]
+    #[arg(default_value = "32")]
+    snapshots_at_once: NonZeroUsize,
 
     #[command(flatten)]
     limits: LimitArgs,
@@ -93,6 +99,7 @@ pub(super) async fn run(args: ControlPlaneArgs) -> Result<(), Failure> {
             keys_max: args.limits.keys_max,
             bindings_max: args.limits.bindings_max,
         },
+        snapshots_at_once: AtOnce { count: args.snapshots_at_once.get(), ..AtOnce::default() },
         ..Config::default()
     };
     let plane = countersign_control_plane::start(config)

@@ -133,7 +133,7 @@ impl Double {
                     ToNode::SnapshotEnd(end) => (end.revision, end.digest),
                     ToNode::Bookmark(bookmark) => (bookmark.revision, bookmark.digest),
                     ToNode::Delta(delta) => panic!("these tests publish nothing: {delta:?}"),
-                    ToNode::SnapshotChunk(_) | ToNode::Welcome(_) => continue,
+                    ToNode::SnapshotChunk(_) | ToNode::Welcome(_) | ToNode::Waiting(_) => continue,
                 };
                 if reached >= revision {
                     return digest;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use countersign_proto::v1::subscribe_request::Message as Request;
 use countersign_proto::v1::subscribe_response::Message as Response;
 use countersign_proto::v1::sync_client::SyncClient;
-use countersign_proto::v1::{SubscribeRequest, SubscribeResponse, Welcome};
+use countersign_proto::v1::{SubscribeRequest, SubscribeResponse, Waiting, Welcome};
 use futures_util::FutureExt;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -21,6 +21,7 @@ use super::Sync;
 use crate::clock;
 use crate::follower::{Applied, Unexpected, answer};
 use crate::replica::{Outcome, Unwelcome};
+use crate::telemetry::SyncMeters;
 
 /// Answers that wait to be sent; the stream is read no further while they are this many.
 const ANSWERS_MAX: usize = 64;
@@ -145,7 +146,11 @@ impl Sync {
         let meters = &self.telemetry.sync;
         let messages = std::iter::once(Ok(first)).chain(waiting).inspect(|message| {
             match message {
-                Ok(Response::SnapshotEnd(_)) => meters.snapshots.fetch_add(1, Relaxed),
+                Ok(Response::Waiting(waiting)) => waits(meters, *waiting),
+                Ok(Response::SnapshotEnd(_)) => {
+                    meters.say(None);
+                    meters.snapshots.fetch_add(1, Relaxed)
+                }
                 Ok(Response::Delta(_)) => meters.deltas.fetch_add(1, Relaxed),
                 _ => 0,
             };
@@ -170,6 +175,19 @@ impl Sync {
     fn heard(&self) {
         self.telemetry.sync.last_contact_unix_seconds.store(clock::unix_seconds(), Relaxed);
     }
+}
+
+/// Says at `/ready` for how many this node waits, and in the log at the first time.
+fn waits(meters: &SyncMeters, waiting: Waiting) -> u64 {
+    let Waiting { ahead, estimated_ms } = waiting;
+    if meters.trouble().is_none() {
+        info!(ahead, estimated_ms, "others are sent their snapshots first; waiting");
+    }
+    let about = Duration::from_millis(estimated_ms.into()).as_secs_f64();
+    meters.say(Some(format!(
+        "waiting for a snapshot: {ahead} nodes are sent theirs first, about {about:.1} s"
+    )));
+    0
 }
 
 /// The next message of a kind that is known here. Kinds that came after this version say nothing

@@ -3,7 +3,10 @@
 //! named here and nowhere else in this crate.
 
 mod delivery;
+mod gate;
 mod hello;
+mod outgoing;
+mod snapshots;
 pub mod status;
 mod subscription;
 
@@ -17,9 +20,8 @@ use countersign_proto::v1;
 use countersign_proto::v1::subscribe_request::Message as FromNode;
 use countersign_proto::v1::sync_server::{Sync, SyncServer};
 use futures_util::Stream;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
-use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::commits::Commits;
@@ -27,15 +29,18 @@ use crate::metrics::StreamMetrics;
 use crate::nodes::{NodeRegistry, NodeStatus};
 use crate::source::{Source, Tip};
 use crate::stream::NodeStream;
+use crate::turns::AtOnce;
+use gate::Gate;
 use hello::Hello;
+use outgoing::outgoing;
+use snapshots::Snapshots;
 use subscription::Subscription;
 
 /// How long a new stream may take to say hello.
 const HELLO_WAIT: Duration = Duration::from_secs(10);
-/// Messages that wait for a slow node in its stream; the rest waits in the feed.
-const STREAM_QUEUE_MAX: usize = 8;
 
-type Sender = mpsc::Sender<Result<v1::SubscribeResponse, Status>>;
+/// How long a node may take nothing of a snapshot, unless somebody wants another time.
+pub const STALLED_MAX: Duration = Duration::from_secs(30);
 
 /// What the streams of one process have in common.
 #[derive(Debug)]
@@ -46,6 +51,9 @@ pub struct Parts<S> {
     pub commits: Arc<Commits>,
     pub metrics: Arc<StreamMetrics>,
     pub bookmark_interval: Duration,
+    pub snapshots_at_once: AtOnce,
+    /// How long a node may take nothing of a snapshot that it is being sent.
+    pub stalled_max: Duration,
     /// Turns true when the server begins to stop: streams end then.
     pub stopping: watch::Receiver<bool>,
     /// The clock of this process.
@@ -54,11 +62,17 @@ pub struct Parts<S> {
 
 /// The service.
 #[derive(Debug)]
-pub struct Streams<S>(Arc<Parts<S>>);
+pub struct Streams<S: Source> {
+    parts: Arc<Parts<S>>,
+    snapshots: Arc<Snapshots<S::View>>,
+    gate: Arc<Gate>,
+}
 
 impl<S: Source> Streams<S> {
     pub fn new(parts: Parts<S>) -> Self {
-        Self(Arc::new(parts))
+        let snapshots = Snapshots::new(parts.metrics.snapshot_bytes_held.clone());
+        let gate = Gate::new(parts.snapshots_at_once, Arc::clone(&parts.metrics));
+        Self { parts: Arc::new(parts), snapshots: Arc::new(snapshots), gate }
     }
 
     pub fn into_service(self) -> SyncServer<Self> {
@@ -66,17 +80,21 @@ impl<S: Source> Streams<S> {
     }
 }
 
-impl<S> Clone for Streams<S> {
+impl<S: Source> Clone for Streams<S> {
     fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
+        Self {
+            parts: Arc::clone(&self.parts),
+            snapshots: Arc::clone(&self.snapshots),
+            gate: Arc::clone(&self.gate),
+        }
     }
 }
 
-impl<S> Deref for Streams<S> {
+impl<S: Source> Deref for Streams<S> {
     type Target = Parts<S>;
 
     fn deref(&self) -> &Parts<S> {
-        &self.0
+        &self.parts
     }
 }
 
@@ -127,11 +145,12 @@ impl<S: Source> Sync for Streams<S> {
                 ..NodeStatus::default()
             },
         );
-        let (sender, receiver) = mpsc::channel(STREAM_QUEUE_MAX);
+        let (sender, outgoing) = outgoing();
         let streams = self.clone();
         let began = Instant::now();
         let node = hello.node.clone();
-        let subscription = Subscription { streams, stream, node, began, registration, sender };
+        let subscription =
+            Subscription { streams, stream, node, began, registration, sender, turn: None };
         tracing::info!(
             node = hello.node,
             version = hello.version,
@@ -139,7 +158,7 @@ impl<S: Source> Sync for Streams<S> {
             "node connected"
         );
         tokio::spawn(subscription.run(welcome, from_node, replaced));
-        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+        Ok(Response::new(Box::pin(outgoing)))
     }
 
     async fn deliver_keys(

@@ -1,7 +1,8 @@
 //! One stream, from welcome to end: sends what `NodeStream` says, and hears the node. What is due
 //! and what an answer means is decided there and not here.
 
-use std::sync::Arc;
+use std::convert::Infallible;
+use std::time::Duration;
 
 use countersign_proto::convert::InvalidField;
 use countersign_proto::v1;
@@ -12,12 +13,16 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 use tonic::{Code, Status, Streaming};
 
-use super::{Sender, Streams, status, stopped, tip};
+use super::gate::Turn;
+use super::outgoing::{NotSent, Sender};
+use super::snapshots::Snapshot;
+use super::{Streams, status, stopped, tip};
 use crate::nodes::{NodeStatus, Refusal, Registration};
-use crate::source::{NoSnapshot, Source};
+use crate::source::Source;
 use crate::stream::{Acked, Next, NodeStream};
+use crate::turns::Place;
 
-pub(super) struct Subscription<S> {
+pub(super) struct Subscription<S: Source> {
     pub(super) streams: Streams<S>,
     pub(super) stream: NodeStream,
     /// The node's name.
@@ -25,10 +30,16 @@ pub(super) struct Subscription<S> {
     pub(super) began: Instant,
     pub(super) registration: Registration,
     pub(super) sender: Sender,
+    /// While it wants a snapshot.
+    pub(super) turn: Option<Turn>,
 }
 
-/// The stream has ended; there is nothing more to say on it.
-struct Gone;
+/// How a stream ends.
+enum Ended {
+    /// By the node or its connection: there is nothing more to say.
+    Gone,
+    Said(Status),
+}
 
 impl<S: Source> Subscription<S> {
     pub(super) async fn run(
@@ -38,10 +49,13 @@ impl<S: Source> Subscription<S> {
         mut replaced: oneshot::Receiver<()>,
     ) {
         self.streams.metrics.connected.inc();
-        let _ = self.serve(welcome, &mut from_node, &mut replaced).await;
+        let Err(ended) = self.serve(welcome, &mut from_node, &mut replaced).await;
         self.streams.metrics.connected.dec();
         self.streams.nodes.disconnect(&self.registration);
         tracing::info!(node = self.node, sent_revision = self.stream.sent(), "node disconnected");
+        if let Ended::Said(status) = ended {
+            self.sender.end(status);
+        }
     }
 
     async fn serve(
@@ -49,7 +63,7 @@ impl<S: Source> Subscription<S> {
         welcome: v1::Welcome,
         from_node: &mut Streaming<v1::SubscribeRequest>,
         replaced: &mut oneshot::Receiver<()>,
-    ) -> Result<(), Gone> {
+    ) -> Result<Infallible, Ended> {
         self.send(ToNode::Welcome(welcome)).await?;
         let mut revision = self.streams.source.revision();
         let mut stopping = self.streams.stopping.clone();
@@ -58,31 +72,40 @@ impl<S: Source> Subscription<S> {
             let due = self.began + self.stream.bookmark_at();
             tokio::select! {
                 () = stopped(&mut stopping) => {
-                    return self.end(status::status(Code::Unavailable, "STOPPING", "the control plane is stopping", [])).await;
+                    let message = "the control plane is stopping";
+                    return Err(Ended::Said(status::status(Code::Unavailable, "STOPPING", message, [])));
                 }
                 _ = &mut *replaced => {
                     let message = format!("another node named {} has connected: give each node a name of its own", self.node);
-                    return self.end(status::status(Code::Aborted, "NODE_REPLACED", message, [])).await;
+                    return Err(Ended::Said(status::status(Code::Aborted, "NODE_REPLACED", message, [])));
                 }
                 message = from_node.next() => match message {
-                    Some(Ok(v1::SubscribeRequest { message: Some(message) })) => self.hear(message).await?,
+                    Some(Ok(v1::SubscribeRequest { message: Some(message) })) => self.hear(message)?,
                     Some(Ok(_)) => {}
-                    Some(Err(_)) | None => return Err(Gone),
+                    Some(Err(_)) | None => return Err(Ended::Gone),
                 },
-                moved = revision.changed() => moved.map_err(|_| Gone)?,
+                moved = revision.changed() => moved.map_err(|_| Ended::Gone)?,
+                () = comes(&mut self.turn) => {}
                 _ = timeout_at(due, std::future::pending::<()>()) => {}
             }
         }
     }
 
     /// Sends until there is nothing that is due.
-    async fn send_due(&mut self) -> Result<(), Gone> {
+    async fn send_due(&mut self) -> Result<(), Ended> {
         loop {
             let view = self.streams.source.view();
             let now = self.began.elapsed();
             match self.stream.next(now, self.streams.source.feed(), tip(&view)) {
                 None => return Ok(()),
-                Some(Next::Snapshot) => self.snapshot(view).await?,
+                Some(Next::Snapshot { least }) => {
+                    let turn = self.turn.take().unwrap_or_else(|| self.streams.gate.enter());
+                    if let Some(place) = turn.place() {
+                        self.turn = Some(turn);
+                        return self.wait(now, place).await;
+                    }
+                    self.snapshot(turn, least).await?;
+                }
                 Some(Next::Delta(delta)) => {
                     self.send(ToNode::Delta(delta)).await?;
                     self.streams.metrics.deltas.inc();
@@ -96,31 +119,31 @@ impl<S: Source> Subscription<S> {
         }
     }
 
-    /// Sends the whole table as it is in the view.
-    async fn snapshot(&mut self, view: Arc<S::View>) -> Result<(), Gone> {
-        let (streams, of) = (self.streams.clone(), Arc::clone(&view));
-        let environments = self.stream.environments().to_vec();
-        let made = tokio::task::spawn_blocking(move || {
-            let chunks = |environment| streams.source.snapshot(&of, environment);
-            let made: Result<Vec<_>, NoSnapshot> = environments.into_iter().map(chunks).collect();
-            made
-        })
-        .await;
-        let chunks = match made {
-            Ok(Ok(chunks)) => chunks,
-            Ok(Err(error)) => {
-                tracing::error!(%error, "no snapshot can be made");
-                return self
-                    .end(Status::internal("no snapshot can be made; see the control plane's log"))
-                    .await;
-            }
-            Err(_) => return Err(Gone),
-        };
-        for chunk in chunks.into_iter().flatten() {
-            self.send(ToNode::SnapshotChunk(chunk)).await?;
+    /// Tells the node that others are sent their snapshots first.
+    async fn wait(&mut self, now: Duration, place: Place) -> Result<(), Ended> {
+        match self.stream.waits(now, place) {
+            Some(waiting) => self.send(ToNode::Waiting(waiting)).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Sends a whole table, of the revision that the node has seen or a later one.
+    async fn snapshot(&mut self, turn: Turn, least: u64) -> Result<(), Ended> {
+        let environments = self.stream.environments();
+        let made = self.streams.snapshots.get(&self.streams.parts, environments, least).await;
+        let Snapshot { view, parts } = made.map_err(|error| {
+            tracing::error!(%error, "no snapshot can be made");
+            Ended::Said(Status::internal("no snapshot can be made; see the control plane's log"))
+        })?;
+        let bytes = parts.iter().map(|part| part.bytes).sum();
+        turn.weighs(bytes);
+        for chunk in parts.iter().flat_map(|part| &part.chunks) {
+            self.send_in_time(ToNode::SnapshotChunk(chunk.clone())).await?;
+            turn.sent(weight(chunk));
         }
         let end = self.stream.snapshot_end(tip(&view));
-        self.send(ToNode::SnapshotEnd(end)).await?;
+        self.send_in_time(ToNode::SnapshotEnd(end)).await?;
+        turn.done();
         self.streams.metrics.snapshots.inc();
         self.was_sent(|node| node.snapshots_sent += 1);
         Ok(())
@@ -133,7 +156,7 @@ impl<S: Source> Subscription<S> {
         });
     }
 
-    async fn hear(&mut self, message: FromNode) -> Result<(), Gone> {
+    fn hear(&mut self, message: FromNode) -> Result<(), Ended> {
         let now_ms = (self.streams.now_ms)();
         match message {
             FromNode::Ack(ack) => {
@@ -164,7 +187,7 @@ impl<S: Source> Subscription<S> {
             }
             FromNode::Hello(_) => {
                 let rule = "only once, at the beginning of a stream";
-                self.end(status::invalid(vec![InvalidField::new("hello", rule)])).await
+                Err(Ended::Said(status::invalid(vec![InvalidField::new("hello", rule)])))
             }
         }
     }
@@ -191,15 +214,37 @@ impl<S: Source> Subscription<S> {
         }
     }
 
-    async fn end(&self, status: Status) -> Result<(), Gone> {
-        let _ = self.sender.send(Err(status)).await;
-        Err(Gone)
+    async fn send(&self, message: ToNode) -> Result<(), Ended> {
+        self.sender.send(message).await.map_err(|_| Ended::Gone)
     }
 
-    async fn send(&self, message: ToNode) -> Result<(), Gone> {
-        self.sender
-            .send(Ok(v1::SubscribeResponse { message: Some(message) }))
-            .await
-            .map_err(|_| Gone)
+    /// A part of a snapshot: a node that takes nothing of it keeps others from theirs.
+    async fn send_in_time(&self, message: ToNode) -> Result<(), Ended> {
+        let Err(error) = self.sender.send_within(self.streams.stalled_max, message).await else {
+            return Ok(());
+        };
+        match error {
+            NotSent::Gone => Err(Ended::Gone),
+            NotSent::Stalled => {
+                self.streams.metrics.snapshots_stalled.inc();
+                tracing::warn!(node = self.node, "the node takes nothing of its snapshot");
+                let seconds = self.streams.stalled_max.as_secs();
+                let message =
+                    format!("node {} took nothing of its snapshot for {seconds} s", self.node);
+                Err(Ended::Said(status::status(Code::Aborted, "SNAPSHOT_STALLED", message, [])))
+            }
+        }
     }
+}
+
+/// Waits for the turn, where there is one.
+async fn comes(turn: &mut Option<Turn>) {
+    match turn {
+        Some(turn) => turn.comes().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn weight(chunk: &v1::SnapshotChunk) -> u64 {
+    chunk.environments.iter().map(|changes| changes.change_set.len() as u64).sum()
 }

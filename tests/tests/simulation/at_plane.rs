@@ -37,7 +37,7 @@ impl World {
             }
             AtPlane::Room(taken) => served.room += taken,
             AtPlane::Closed => {
-                self.plane.iter_mut().for_each(|plane| drop(plane.streams.remove(&line)));
+                self.stream_ends(line);
                 return Ok(());
             }
         }
@@ -65,8 +65,8 @@ impl World {
                 let streams = plane.streams.iter();
                 let former = streams.filter(|(l, s)| s.node == node && **l != line);
                 let former: Vec<Line> = former.map(|(line, _)| *line).collect();
-                plane.streams.retain(|line, _| !former.contains(line));
                 for line in former {
+                    self.stream_ends(line);
                     self.send_node(line, AtNode::Closed("replaced"));
                 }
                 self.count(if welcome.resumed { "streams resumed" } else { "streams begun anew" });
@@ -79,6 +79,13 @@ impl World {
                 Ok(())
             }
             Err(Refused::UnknownEnvironment) => Err(Broken("an environment is gone".into())),
+        }
+    }
+
+    fn stream_ends(&mut self, line: Line) {
+        let makes_room = self.plane.as_mut().is_some_and(|plane| plane.ends(self.now, line));
+        if makes_room {
+            self.calendar.enter(self.now, Event::Seen);
         }
     }
 
@@ -95,7 +102,10 @@ impl World {
             Some((until, before)) if self.now < *until => Arc::clone(before),
             _ => plane.view.load_full(),
         };
-        let Due { messages: due, heals } = plane.due(self.now, line, &view)?;
+        let Due { messages, heals, shares, makes_room } = plane.due(self.now, line, &view)?;
+        if makes_room {
+            self.calendar.enter(self.now, Event::Seen);
+        }
         if let Some(served) = plane.streams.get_mut(&line) {
             let at = served.next_bookmark_at().max(self.now + 1);
             if at < served.bookmark_at {
@@ -110,11 +120,15 @@ impl World {
             })?;
             self.count("tables healed");
         }
-        for message in due {
+        if shares {
+            self.count("snapshots shared");
+        }
+        for message in messages {
             self.count(match message {
                 ToNode::SnapshotEnd(_) => "snapshots",
                 ToNode::Delta(_) => "deltas",
                 ToNode::Bookmark(_) => "bookmarks",
+                ToNode::Waiting(_) => "waits for a snapshot",
                 ToNode::SnapshotChunk(_) | ToNode::Welcome(_) => "other messages",
             });
             self.send_node(line, AtNode::Message(message));

@@ -32,7 +32,7 @@ fn base(log_id: LogId) -> (Disk, Histories) {
     let mut disk = Disk { log_id, records: vec![], acknowledged: vec![] };
     let (log, _) = disk.open();
     let reader = log.reader();
-    let mut running = start(log, Start { state: State::default(), window: 1 });
+    let mut running = start(log, Start { state: State::default(), window: 1, at_once: 1 });
     let mut batch = running.writer.batch();
     let release = EnvironmentId::from_bytes([1; 16]);
     let origin =

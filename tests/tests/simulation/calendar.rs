@@ -15,7 +15,8 @@ pub(crate) type Line = usize;
 #[derive(Debug)]
 pub(crate) enum Event {
     Write,
-    /// The view of the last commit is there, a moment behind the feed.
+    /// The view of the last commit is there, a moment behind the feed, or it is another stream's turn
+    /// to be sent a snapshot.
     Seen,
     Fault,
     /// The faults are over, and all that was broken is mended.

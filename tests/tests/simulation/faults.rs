@@ -163,8 +163,8 @@ impl World {
         let back = self.dice.index(chain.len().min(12));
         let state = chain[chain.len() - 1 - back].state.clone();
         let from = state.head().revision;
-        let window = self.window;
-        self.plane = Some(start(log, Start { state, window }));
+        let (window, at_once) = (self.window, self.at_once);
+        self.plane = Some(start(log, Start { state, window, at_once }));
         self.fate = fate;
         self.say(|| format!("the control plane starts, from {from}"));
         self.learns()?;

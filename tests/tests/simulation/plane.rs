@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use countersign_control_plane::Limits;
@@ -16,12 +16,15 @@ use countersign_control_plane::recover::recover;
 use countersign_control_plane::snapshotter::Snapshotter;
 use countersign_control_plane::source;
 use countersign_delivery::HandOver;
+use countersign_feed::shelf::Shelf;
 use countersign_feed::stream::{Next, NodeStream};
+use countersign_feed::turns::{AtOnce, Number, Turns};
 use countersign_feed::{Feed, Refused as Refusal, Window};
 use countersign_proto::v1;
 use countersign_proto::v1::subscribe_response::Message as ToNode;
 use countersign_shared::id::LogId;
 use countersign_shared::state::State;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use crate::broken::Broken;
@@ -36,6 +39,8 @@ pub(crate) struct Start {
     pub(crate) state: State,
     /// How many entries the feed holds.
     pub(crate) window: usize,
+    /// How many snapshots are sent at once.
+    pub(crate) at_once: usize,
 }
 
 /// A process.
@@ -47,6 +52,10 @@ pub(crate) struct Running {
     pub(crate) streams: BTreeMap<Line, Served>,
     feed: Arc<Feed>,
     sealer: Sealer,
+    shelf: Shelf<View>,
+    turns: Turns,
+    /// Of the virtual time.
+    epoch: Instant,
 }
 
 /// A node's stream at its control plane.
@@ -60,6 +69,8 @@ pub(crate) struct Served {
     pub(crate) room: usize,
     stream: NodeStream,
     began: Time,
+    /// While it wants a snapshot.
+    turn: Option<Number>,
     /// Chunks of a snapshot of this view that are still to be sent; nothing is heard meanwhile.
     snapshot: Option<(Arc<View>, VecDeque<v1::SnapshotChunk>)>,
     heard: VecDeque<v1::Ack>,
@@ -73,13 +84,17 @@ pub(crate) struct Due {
     pub(crate) messages: Vec<ToNode>,
     /// Whether the node's table was found to be another.
     pub(crate) heals: bool,
+    /// Whether a snapshot was begun that had been made before.
+    pub(crate) shares: bool,
+    /// Whether it is another stream's turn now to be sent a snapshot.
+    pub(crate) makes_room: bool,
 }
 
 pub(crate) fn start(log: impl EventLog + 'static, from: Start) -> Running {
     let (log_id, reader) = (log.log_id(), log.reader());
     let keystore = keystore(log_id);
     let sealer = keystore.sealer();
-    let Start { mut state, window } = from;
+    let Start { mut state, window, at_once } = from;
     let window = Window { entries_max: window, ..Window::default() };
     let publisher = recover(&*reader, log_id, &mut state, &sealer, window).unwrap();
     let feed = publisher.feed();
@@ -93,7 +108,18 @@ pub(crate) fn start(log: impl EventLog + 'static, from: Start) -> Running {
         metrics: EngineMetrics::register(&mut Registry::default()),
     });
     let view = writer.view();
-    Running { log_id, writer, view, reader, streams: BTreeMap::new(), feed, sealer }
+    Running {
+        log_id,
+        writer,
+        view,
+        reader,
+        streams: BTreeMap::new(),
+        feed,
+        sealer,
+        shelf: Shelf::new(Gauge::default()),
+        turns: Turns::new(AtOnce { count: at_once, ..AtOnce::default() }),
+        epoch: Instant::now(),
+    }
 }
 
 /// Why there is no stream.
@@ -116,7 +142,7 @@ impl Running {
         let served: Result<Vec<_>, _> = hello.environments.iter().map(find).collect();
         let served = served.map_err(|_| Refused::UnknownEnvironment)?;
         let environments = served.iter().map(|environment| environment.id).collect();
-        let resume = match source::resume(hello, self.log_id, &*self.reader) {
+        let resume = match source::resume(hello, self.log_id, &self.feed, &*self.reader) {
             Ok(resume) => resume,
             Err(Refusal::RolledBack { .. }) => return Err(Refused::RolledBack),
             Err(error @ Refusal::Damaged(_)) => panic!("{error}"),
@@ -139,6 +165,7 @@ impl Running {
             room: room - 1,
             stream,
             began: now,
+            turn: None,
             snapshot: None,
             heard: VecDeque::new(),
         };
@@ -146,50 +173,73 @@ impl Running {
         Ok(welcome)
     }
 
+    /// Ends a stream. Says whether it is another one's turn now to be sent a snapshot.
+    pub(crate) fn ends(&mut self, now: Time, line: Line) -> bool {
+        let turn = self.streams.remove(&line).and_then(|served| served.turn);
+        let at = self.epoch + Duration::from_millis(now);
+        turn.is_some_and(|turn| !self.turns.leave(at, turn, false).is_empty())
+    }
+
     /// What a stream has to send and the line has room for. `seen` is a view that may be a moment
     /// behind the feed, as it is for a task that reads it while the writer commits.
     pub(crate) fn due(&mut self, now: Time, line: Line, seen: &Arc<View>) -> Result<Due, Broken> {
         let Some(served) = self.streams.get_mut(&line) else { return Ok(Due::default()) };
-        let mut heals = false;
         let since = Duration::from_millis(now - served.began);
-        let mut due = Vec::new();
-        while served.room > due.len() {
+        let at = self.epoch + Duration::from_millis(now);
+        let mut due = Due::default();
+        while served.room > due.messages.len() {
             if let Some((view, chunks)) = &mut served.snapshot {
                 if let Some(chunk) = chunks.pop_front() {
-                    due.push(ToNode::SnapshotChunk(chunk));
-                } else {
-                    let end = served.stream.snapshot_end(&view.tip);
-                    let former = served.snapshot_at.replace(end.revision);
-                    Broken::unless(former != Some(end.revision), || {
-                        format!("node-{} is sent the same snapshot twice", served.node)
-                    })?;
-                    due.push(ToNode::SnapshotEnd(end));
-                    served.snapshot = None;
+                    due.messages.push(ToNode::SnapshotChunk(chunk));
+                    continue;
                 }
-            } else if let Some(ack) = served.heard.pop_front() {
+                let end = served.stream.snapshot_end(&view.tip);
+                let former = served.snapshot_at.replace(end.revision);
+                Broken::unless(former != Some(end.revision), || {
+                    format!("node-{} is sent the same snapshot twice", served.node)
+                })?;
+                due.messages.push(ToNode::SnapshotEnd(end));
+                served.snapshot = None;
+                let turn = served.turn.take().expect("it was its turn");
+                due.makes_room |= !self.turns.leave(at, turn, true).is_empty();
+                continue;
+            }
+            if let Some(ack) = served.heard.pop_front() {
                 let acked = served.stream.acked(since, &ack, &self.feed, &seen.tip);
-                heals |= acked.heals;
+                due.heals |= acked.heals;
                 served.acked = (acked.same == Some(true)).then_some(ack.revision);
                 if acked.heals {
                     served.snapshot_at = None;
                 }
-            } else {
-                match served.stream.next(since, &self.feed, &seen.tip) {
-                    None => break,
-                    Some(Next::Delta(delta)) => due.push(ToNode::Delta(delta)),
-                    Some(Next::Bookmark(bookmark)) => due.push(ToNode::Bookmark(bookmark)),
-                    Some(Next::Snapshot) => {
-                        let of = served.stream.environments().iter();
-                        let chunks = of.flat_map(|environment| {
-                            snapshot_chunks(&self.sealer, &seen.state, *environment).unwrap()
-                        });
-                        served.snapshot = Some((Arc::clone(seen), chunks.collect()));
+                continue;
+            }
+            match served.stream.next(since, &self.feed, &seen.tip) {
+                None => break,
+                Some(Next::Delta(delta)) => due.messages.push(ToNode::Delta(delta)),
+                Some(Next::Bookmark(bookmark)) => due.messages.push(ToNode::Bookmark(bookmark)),
+                Some(Next::Snapshot { least }) => {
+                    let turn = *served.turn.get_or_insert_with(|| self.turns.enter(at));
+                    if let Some(place) = self.turns.place(turn) {
+                        due.messages.extend(served.stream.waits(since, place).map(ToNode::Waiting));
+                        break;
                     }
+                    let edition = self.shelf.edition(at, &self.feed, least);
+                    let edition = edition.unwrap_or_else(|| self.shelf.replace(at, seen).0);
+                    let mut chunks = VecDeque::new();
+                    for id in served.stream.environments() {
+                        due.shares |= edition.part(*id).is_some();
+                        let part = edition.part(*id).unwrap_or_else(|| {
+                            let state = &edition.view().state;
+                            edition.keep(*id, snapshot_chunks(&self.sealer, state, *id).unwrap())
+                        });
+                        chunks.extend(part.chunks.iter().cloned());
+                    }
+                    served.snapshot = Some((Arc::clone(edition.view()), chunks));
                 }
             }
         }
-        served.room -= due.len();
-        Ok(Due { messages: due, heals })
+        served.room -= due.messages.len();
+        Ok(due)
     }
 }
 

@@ -14,7 +14,7 @@ const SEEDS: u64 = 10_000;
 /// Fewer seeds than this need not have seen everything.
 const SEEDS_THAT_SEE_ALL: u64 = 1_000;
 /// What must have happened in so many runs, or the simulation has gone blind.
-const SEEN: [&str; 24] = [
+const SEEN: [&str; 26] = [
     "bookmarks",
     "control planes died",
     "deltas",
@@ -39,6 +39,8 @@ const SEEN: [&str; 24] = [
     "logs accepted",
     "tables healed",
     "changes refused",
+    "snapshots shared",
+    "waits for a snapshot",
 ];
 
 pub(crate) fn run() {
