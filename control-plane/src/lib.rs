@@ -22,6 +22,7 @@ pub mod source;
 mod start;
 mod status;
 
+pub use countersign_feed::scope::{Rule as ScopeRule, Scope};
 pub use countersign_feed::turns::AtOnce;
 pub use decide::Limits;
 pub use start::{Config, ControlPlane, StartError, start};

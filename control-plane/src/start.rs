@@ -12,6 +12,7 @@ use countersign_feed::metrics::StreamMetrics;
 use countersign_feed::nodes::exposition::Exposition;
 use countersign_feed::nodes::{NodeRegistry, SILENT_INTERVALS_MAX};
 use countersign_feed::ring::FEED_ENTRIES_MAX;
+use countersign_feed::scope::Scope;
 use countersign_feed::server::{Parts as StreamParts, STALLED_MAX, Streams};
 use countersign_feed::turns::AtOnce;
 use countersign_shared::event::Origin;
@@ -54,6 +55,8 @@ pub struct Config {
     pub bookmark_interval: Duration,
     /// How many nodes are sent a snapshot at the same time.
     pub snapshots_at_once: AtOnce,
+    /// Which environments a node may ask for.
+    pub node_scope: Scope,
 }
 
 impl Default for Config {
@@ -66,6 +69,7 @@ impl Default for Config {
             limits: Limits::default(),
             bookmark_interval: Duration::from_secs(5),
             snapshots_at_once: AtOnce::default(),
+            node_scope: Scope::default(),
         }
     }
 }
@@ -146,6 +150,7 @@ pub async fn start(config: Config) -> Result<ControlPlane, StartError> {
         bookmark_interval: config.bookmark_interval,
         snapshots_at_once: config.snapshots_at_once,
         stalled_max: STALLED_MAX,
+        scope: config.node_scope,
         stopping: stopping.clone(),
         now_ms: clock::now_ms,
     });

@@ -7,6 +7,7 @@ pub mod commits;
 pub mod metrics;
 pub mod nodes;
 pub mod ring;
+pub mod scope;
 pub mod server;
 pub mod shelf;
 pub mod snapshot;

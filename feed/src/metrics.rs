@@ -14,6 +14,8 @@ pub struct StreamMetrics {
     pub deltas: Counter,
     pub nacks: Counter,
     pub digest_mismatches: Counter,
+    /// Refusals of nodes that asked for an environment that is not for them.
+    pub not_allowed: Counter,
     /// Streams that wait for their turn, and those that are being sent a snapshot.
     pub snapshots_waiting: Gauge,
     pub snapshots_sending: Gauge,
@@ -35,6 +37,7 @@ impl StreamMetrics {
             deltas: Counter::default(),
             nacks: Counter::default(),
             digest_mismatches: Counter::default(),
+            not_allowed: Counter::default(),
             snapshots_waiting: Gauge::default(),
             snapshots_sending: Gauge::default(),
             snapshot_bytes_unsent: Gauge::default(),
@@ -50,6 +53,11 @@ impl StreamMetrics {
                 "digest_mismatches",
                 "Tables of nodes that differed and were sent anew",
                 &metrics.digest_mismatches,
+            ),
+            (
+                "environments_not_allowed",
+                "Nodes refused because they asked for an environment that is not for them",
+                &metrics.not_allowed,
             ),
             ("snapshots_made", "Tables that were encoded as a whole", &metrics.snapshots_made),
             (

@@ -18,6 +18,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use countersign_feed::metrics::StreamMetrics;
 use countersign_feed::nodes::NodeRegistry;
+use countersign_feed::scope::Scope;
 use countersign_feed::server::{Parts, Streams};
 use countersign_feed::source::{NoKeys, NoSnapshot};
 use countersign_feed::turns::AtOnce;
@@ -153,6 +154,7 @@ impl Serving {
             bookmark_interval: Duration::from_millis(50),
             snapshots_at_once: AtOnce { count: at_once, ..AtOnce::default() },
             stalled_max,
+            scope: Scope::default(),
             stopping,
             now_ms: || 0,
         });

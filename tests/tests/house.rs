@@ -150,6 +150,7 @@ fn what_decides_reads_no_clock_and_does_no_io() {
         "control-plane/src/decide/",
         "control-plane/src/project.rs",
         "feed/src/ring.rs",
+        "feed/src/scope.rs",
         "feed/src/shelf.rs",
         "feed/src/snapshot.rs",
         "feed/src/stream.rs",

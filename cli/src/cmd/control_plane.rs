@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
-use countersign_control_plane::{AtOnce, Config, Limits};
+use countersign_control_plane::{AtOnce, Config, Limits, Scope, ScopeRule};
 
 use crate::data_dir;
 use crate::failure::Failure;
@@ -21,6 +21,7 @@ use crate::signals::StopSignals;
 #[command(after_help = "\
 Examples:
   countersign control-plane --data-dir /var/lib/countersign
+  countersign control-plane --node-scope 'edge-eu-*=RELEASE,STAGING' --node-scope 'lab-*=TEST'
   countersign control-plane --listen 0.0.0.0:7400 --status-listen 0.0.0.0:7401 --log-format json")]
 pub(crate) struct ControlPlaneArgs {
     /// Where everything is kept; made if it is not there
@@ -45,6 +46,14 @@ pub(crate) struct ControlPlaneArgs {
     #[arg(long, value_name = "N", env = "COUNTERSIGN_SNAPSHOTS_AT_ONCE", hide_env_values = true)]
     #[arg(default_value = "32")]
     snapshots_at_once: NonZeroUsize,
+
+    /// Let nodes of these names ask for these environments only, and all others for none
+    ///
+    /// In the name of the nodes * stands for any characters; environments go by name or id. Once
+    /// for each such scope. Without it every node may ask for every environment.
+    #[arg(long = "node-scope", value_name = "NODES=ENVIRONMENT,…")]
+    #[arg(env = "COUNTERSIGN_NODE_SCOPE", hide_env_values = true, value_delimiter = ';')]
+    node_scopes: Vec<ScopeRule>,
 
     #[command(flatten)]
     limits: LimitArgs,
@@ -100,6 +109,7 @@ pub(super) async fn run(args: ControlPlaneArgs) -> Result<(), Failure> {
             bindings_max: args.limits.bindings_max,
         },
         snapshots_at_once: AtOnce { count: args.snapshots_at_once.get(), ..AtOnce::default() },
+        node_scope: Scope::new(args.node_scopes),
         ..Config::default()
     };
     let plane = countersign_control_plane::start(config)

@@ -37,14 +37,18 @@ impl Plane {
     }
 
     pub(crate) async fn with_bookmarks_each(bookmark_interval: Duration) -> Self {
+        Self::with(Config { bookmark_interval, ..Config::default() }).await
+    }
+
+    /// A directory and addresses of its own, and otherwise as it says here.
+    pub(crate) async fn with(config: Config) -> Self {
         let data_dir = tempfile::tempdir().unwrap();
         let local = "127.0.0.1:0".parse().unwrap();
         let config = Config {
             data_dir: data_dir.path().to_owned(),
             listen: local,
             status_listen: Some(local),
-            bookmark_interval,
-            ..Config::default()
+            ..config
         };
         let server = start(config).await.unwrap();
         let address = format!("http://{}", server.grpc_address());

@@ -13,5 +13,6 @@ mod delivery;
 mod double;
 
 mod negotiation;
+mod scope;
 mod status;
 mod waiting;

@@ -39,6 +39,10 @@ pub(super) async fn add_keys(
     }
 }
 
+pub(super) fn no_environment() -> Status {
+    status::invalid(vec![InvalidField::new("environment_ids", "16 bytes each")])
+}
+
 pub(super) fn refused(why: NoKeys) -> Status {
     match why {
         NoKeys::PublicKey => {

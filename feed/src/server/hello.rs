@@ -5,6 +5,7 @@ use countersign_proto::v1;
 use countersign_shared::text::Actor;
 use tonic::{Code, Status};
 
+use super::forbidden::Guard;
 use super::status;
 use crate::source::{Refused, ServedEnvironment, Source, Unserved};
 use crate::stream::{PROTOCOL_VERSION, PROTOCOL_VERSION_MIN, spoken};
@@ -19,7 +20,11 @@ pub(super) struct Hello {
 }
 
 impl Hello {
-    pub(super) fn parse(source: &impl Source, hello: &v1::Hello) -> Result<Self, Status> {
+    pub(super) fn parse(
+        source: &impl Source,
+        guard: &Guard,
+        hello: &v1::Hello,
+    ) -> Result<Self, Status> {
         let mut bad = Vec::new();
         for (field, text) in [("hello.node", &hello.node), ("hello.instance", &hello.instance)] {
             if let Err(error) = Actor::parse(text) {
@@ -34,11 +39,29 @@ impl Hello {
         }
         let protocol_version = agreed(hello.protocol_version)?;
         let view = source.view();
-        let find = |text: &String| source.environment(&view, text);
-        let served: Result<_, _> = hello.environments.iter().map(find).collect();
-        let served = served.map_err(unserved)?;
+        let find = |text: &String| find(source, guard, &view, (&hello.node, text));
+        let served = hello.environments.iter().map(find).collect::<Result<_, _>>()?;
         let resume = source.resume(hello).map_err(|why| refused(hello, why))?;
         Ok(Self { served, protocol_version, resume })
+    }
+}
+
+/// The environment that a node asks for. One that is not for it is refused, be it there or not.
+pub(super) fn find<S: Source>(
+    source: &S,
+    guard: &Guard,
+    view: &S::View,
+    (node, text): (&str, &str),
+) -> Result<ServedEnvironment, Status> {
+    match source.environment(view, text) {
+        Ok(found) => {
+            guard.check(node, &[&found.id.to_string(), &found.name])?;
+            Ok(found)
+        }
+        Err(why) => {
+            guard.check(node, &[text])?;
+            Err(unserved(why))
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! named here and nowhere else in this crate.
 
 mod delivery;
+mod forbidden;
 mod gate;
 mod hello;
 mod outgoing;
@@ -19,6 +20,7 @@ use countersign_proto::convert::InvalidField;
 use countersign_proto::v1;
 use countersign_proto::v1::subscribe_request::Message as FromNode;
 use countersign_proto::v1::sync_server::{Sync, SyncServer};
+use countersign_shared::id::EnvironmentId;
 use futures_util::Stream;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
@@ -27,9 +29,11 @@ use tonic::{Request, Response, Status, Streaming};
 use crate::commits::Commits;
 use crate::metrics::StreamMetrics;
 use crate::nodes::{NodeRegistry, NodeStatus};
+use crate::scope::Scope;
 use crate::source::{Source, Tip};
 use crate::stream::NodeStream;
 use crate::turns::AtOnce;
+use forbidden::Guard;
 use gate::Gate;
 use hello::Hello;
 use outgoing::outgoing;
@@ -54,6 +58,8 @@ pub struct Parts<S> {
     pub snapshots_at_once: AtOnce,
     /// How long a node may take nothing of a snapshot that it is being sent.
     pub stalled_max: Duration,
+    /// Which environments a node may ask for.
+    pub scope: Scope,
     /// Turns true when the server begins to stop: streams end then.
     pub stopping: watch::Receiver<bool>,
     /// The clock of this process.
@@ -66,13 +72,20 @@ pub struct Streams<S: Source> {
     parts: Arc<Parts<S>>,
     snapshots: Arc<Snapshots<S::View>>,
     gate: Arc<Gate>,
+    guard: Arc<Guard>,
 }
 
 impl<S: Source> Streams<S> {
     pub fn new(parts: Parts<S>) -> Self {
         let snapshots = Snapshots::new(parts.metrics.snapshot_bytes_held.clone());
         let gate = Gate::new(parts.snapshots_at_once, Arc::clone(&parts.metrics));
-        Self { parts: Arc::new(parts), snapshots: Arc::new(snapshots), gate }
+        let guard = Guard::new(parts.scope.clone(), parts.metrics.not_allowed.clone());
+        Self {
+            parts: Arc::new(parts),
+            snapshots: Arc::new(snapshots),
+            gate,
+            guard: Arc::new(guard),
+        }
     }
 
     pub fn into_service(self) -> SyncServer<Self> {
@@ -86,6 +99,7 @@ impl<S: Source> Clone for Streams<S> {
             parts: Arc::clone(&self.parts),
             snapshots: Arc::clone(&self.snapshots),
             gate: Arc::clone(&self.gate),
+            guard: Arc::clone(&self.guard),
         }
     }
 }
@@ -117,7 +131,8 @@ impl<S: Source> Sync for Streams<S> {
                 return Err(status::invalid(vec![InvalidField::new("hello", rule)]));
             }
         };
-        let Hello { served, protocol_version, resume } = Hello::parse(&self.source, &hello)?;
+        let Hello { served, protocol_version, resume } =
+            Hello::parse(&self.source, &self.guard, &hello)?;
         let environments: Vec<_> = served.iter().map(|environment| environment.id).collect();
         let stream = NodeStream::begin(
             environments.clone(),
@@ -165,7 +180,13 @@ impl<S: Source> Sync for Streams<S> {
         &self,
         request: Request<v1::DeliverKeysRequest>,
     ) -> Result<Response<v1::DeliverKeysResponse>, Status> {
-        let keys = self.source.delivery_keys(request.into_inner()).await;
+        let asked = request.into_inner();
+        let view = self.source.view();
+        for id in &asked.environment_ids {
+            let id = EnvironmentId::try_from(&**id).map_err(|_| delivery::no_environment())?;
+            hello::find(&self.source, &self.guard, &view, (&asked.node, &id.to_string()))?;
+        }
+        let keys = self.source.delivery_keys(asked).await;
         let sealed_delivery_keys = keys.map_err(delivery::refused)?;
         Ok(Response::new(v1::DeliverKeysResponse { sealed_delivery_keys }))
     }
