@@ -102,6 +102,10 @@ pub(crate) struct WriteArgs {
     #[arg(long, value_name = "REVISION")]
     pub(crate) expected_revision: Option<u64>,
 
+    /// Why: at most 512 characters, kept with the events for the audit
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    pub(crate) reason: String,
+
     #[command(flatten)]
     pub(crate) wait: WaitArgs,
 }

@@ -93,6 +93,7 @@ async fn make(plane: &ControlPlane, secret: &Secret, backend: SocketAddr) -> Res
         }),
         request_id: "countersign-dev-demo-group".to_owned(),
         expected_revision: None,
+        reason: String::new(),
     };
     let group = plane.api_groups().create_api_group(group).await?.into_inner();
     let api = v1::CreateApiRequest {
@@ -111,6 +112,7 @@ async fn make(plane: &ControlPlane, secret: &Secret, backend: SocketAddr) -> Res
         }),
         request_id: "countersign-dev-demo-api".to_owned(),
         expected_revision: None,
+        reason: String::new(),
     };
     let api = plane.apis().create_api(api).await?.into_inner().api.unwrap_or_default().id;
     let publish = v1::PublishApiRequest {
@@ -118,6 +120,7 @@ async fn make(plane: &ControlPlane, secret: &Secret, backend: SocketAddr) -> Res
         environment: ENVIRONMENT.to_owned(),
         request_id: "countersign-dev-demo-publish".to_owned(),
         expected_revision: None,
+        reason: String::new(),
     };
     plane.apis().publish_api(publish).await?;
     let key = v1::CreateSignatureKeyRequest {
@@ -131,6 +134,7 @@ async fn make(plane: &ControlPlane, secret: &Secret, backend: SocketAddr) -> Res
         confirm_secret: String::new(),
         request_id: "countersign-dev-demo-key".to_owned(),
         expected_revision: None,
+        reason: String::new(),
     };
     let key = plane.signature_keys().create_signature_key(key).await?.into_inner();
     let bind = v1::CreateBindingRequest {
@@ -140,6 +144,7 @@ async fn make(plane: &ControlPlane, secret: &Secret, backend: SocketAddr) -> Res
         replace: false,
         request_id: BIND_REQUEST.to_owned(),
         expected_revision: None,
+        reason: String::new(),
     };
     Ok(plane.bindings().create_binding(bind).await?.into_inner().revision)
 }

@@ -27,6 +27,7 @@ const FORMAT: &str = "countersign export v1";
 /// No line of an export is longer: a record, twice in a longer form.
 const LINE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
+pub(crate) mod forms;
 #[cfg(test)]
 mod mutations;
 
@@ -175,7 +176,7 @@ fn hash(value: &Value) -> Option<ChainHash> {
 }
 
 /// The ciphertext is in the record; beside it, it would only be in the way.
-fn without_ciphertext(mut event: v1::Event) -> v1::Event {
+pub(crate) fn without_ciphertext(mut event: v1::Event) -> v1::Event {
     let secret = match &mut event.payload {
         Some(Payload::SignatureKeyCreated(created)) => created.secret.as_mut(),
         Some(Payload::SecretReplaced(replaced)) => replaced.secret.as_mut(),

@@ -11,6 +11,7 @@ mod cmd;
 mod config;
 mod data_dir;
 mod demo;
+mod differences;
 mod export;
 mod failure;
 mod json;

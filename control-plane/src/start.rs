@@ -17,7 +17,7 @@ use countersign_feed::server::{Parts as StreamParts, STALLED_MAX, Streams};
 use countersign_feed::turns::AtOnce;
 use countersign_shared::event::Origin;
 use countersign_shared::id::{EnvironmentId, LogId};
-use countersign_shared::text::Actor;
+use countersign_shared::text::{Actor, Reason};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -261,7 +261,12 @@ async fn create_log(engine: &EngineHandle, log_id: LogId) -> Result<(), StartErr
     let Ok(actor) = Actor::parse("system") else { return Ok(()) };
     let request = Request {
         command: Command::CreateLog { log_id, release },
-        origin: Arc::new(Origin { actor, source: String::new(), request: None }),
+        origin: Arc::new(Origin {
+            actor,
+            source: String::new(),
+            request: None,
+            reason: Reason::default(),
+        }),
         expected_revision: Some(0),
         wrapped_key: None,
     };

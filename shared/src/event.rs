@@ -7,7 +7,9 @@ use crate::api::ApiDefinition;
 use crate::id::{ApiId, EnvironmentId, GroupId, KeyId, LogId};
 use crate::key::{KeyText, SecretVersion, SignatureKeyType};
 use crate::stamp::Stamp;
-use crate::text::{Actor, ApiName, Domain, EnvironmentName, GroupName, KeyName, Remark, RequestId};
+use crate::text::{
+    Actor, ApiName, Domain, EnvironmentName, GroupName, KeyName, Reason, Remark, RequestId,
+};
 
 /// One entry of the log: an event, and who caused it, when and from where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +28,8 @@ pub struct Origin {
     /// The source address; empty for the control plane itself.
     pub source: String,
     pub request: Option<RequestMark>,
+    /// Why, as the caller gave it; empty where it gave none.
+    pub reason: Reason,
 }
 
 /// What tells a repeated request from another one with the same id.

@@ -71,6 +71,12 @@ texts! {
         length(text, 0, 255, rule)?;
         every(text, |c| !c.is_control(), rule)
     };
+    /// Why a write is made: at most 512 characters, none of them a control character.
+    Reason: |text| {
+        let rule = "at most 512 characters and no control characters";
+        length(text, 0, 512, rule)?;
+        every(text, |c| !c.is_control(), rule)
+    };
     /// A host name in lower case, without port: labels of 1–63 letters, digits and `-`.
     Domain: |text| {
         let rule = "a host name without port, such as api.example.com";
@@ -98,6 +104,13 @@ fn long_name(text: &str) -> Result<(), InvalidText> {
         return invalid(rule);
     }
     every(text, |c| plain(c) || " -_.:()".contains(c), rule)
+}
+
+/// None given.
+impl Default for Reason {
+    fn default() -> Self {
+        Self(Arc::from(""))
+    }
 }
 
 fn visible(text: &str, most: usize) -> Result<(), InvalidText> {

@@ -44,6 +44,7 @@ pub(super) async fn run(args: Bind, globals: &Globals) -> Result<(), Failure> {
         replace: args.replace,
         request_id: args.write.request_id,
         expected_revision: args.write.expected_revision,
+        reason: args.write.reason,
     };
     let reply = globals.plane().await?.bindings().create_binding(request).await?.into_inner();
     globals.output().reply(&reply)?;

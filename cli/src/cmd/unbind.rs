@@ -32,6 +32,7 @@ pub(super) async fn run(args: Unbind, globals: &Globals) -> Result<(), Failure> 
         environment: args.env.clone(),
         request_id: args.write.request_id,
         expected_revision: args.write.expected_revision,
+        reason: args.write.reason,
     };
     let reply = globals.plane().await?.bindings().delete_binding(request).await?.into_inner();
     globals.output().reply(&reply)?;

@@ -9,7 +9,7 @@ use countersign_proto::convert::record_to_proto;
 use countersign_shared::event::{EnvironmentFields, Event, Origin, Record};
 use countersign_shared::id::EnvironmentId;
 use countersign_shared::stamp::Stamp;
-use countersign_shared::text::{Actor, EnvironmentName, Remark};
+use countersign_shared::text::{Actor, EnvironmentName, Reason, Remark};
 
 use super::*;
 
@@ -37,6 +37,7 @@ fn event(revision: u64, name: &str) -> Vec<u8> {
         actor: Actor::parse("ann@example").unwrap(),
         source: "192.0.2.1:4711".into(),
         request: None,
+        reason: Reason::parse("before release").unwrap(),
     };
     let fields = EnvironmentFields {
         id: EnvironmentId::from_bytes([revision as u8; 16]),

@@ -26,8 +26,12 @@ impl Apis for Api {
         request: Request<v1::CreateApiRequest>,
     ) -> Result<Response<v1::CreateApiResponse>, Status> {
         let (caller, request) = (Caller::of(&request), request.into_inner());
-        let mut write =
-            Write::begin(caller, &request, &request.request_id, request.expected_revision);
+        let mut write = Write::begin(
+            caller.because(&request.reason),
+            &request,
+            &request.request_id,
+            request.expected_revision,
+        );
         let asked = request.api.unwrap_or_default();
         let name = write.take("api.name", ApiName::parse(&asked.name));
         let remark = write.take("api.remark", Remark::parse(&asked.remark));
@@ -81,8 +85,12 @@ impl Apis for Api {
         request: Request<v1::UpdateApiRequest>,
     ) -> Result<Response<v1::UpdateApiResponse>, Status> {
         let (caller, request) = (Caller::of(&request), request.into_inner());
-        let mut write =
-            Write::begin(caller, &request, &request.request_id, request.expected_revision);
+        let mut write = Write::begin(
+            caller.because(&request.reason),
+            &request,
+            &request.request_id,
+            request.expected_revision,
+        );
         let asked = request.api.unwrap_or_default();
         let mask = write.mask(request.update_mask.as_ref(), &UPDATABLE);
         let name = write.take_if(mask.has("name"), "api.name", || ApiName::parse(&asked.name));
@@ -102,7 +110,12 @@ impl Apis for Api {
         request: Request<v1::DeleteApiRequest>,
     ) -> Result<Response<v1::DeleteApiResponse>, Status> {
         let (caller, request) = (Caller::of(&request), request.into_inner());
-        let write = Write::begin(caller, &request, &request.request_id, request.expected_revision);
+        let write = Write::begin(
+            caller.because(&request.reason),
+            &request,
+            &request.request_id,
+            request.expected_revision,
+        );
         let command = Command::DeleteApi { api: Reference(request.api), force: request.force };
         let answer = write.execute(self, Some(command)).await?;
         Ok(Response::new(v1::DeleteApiResponse { revision: answer.revision }))
@@ -113,7 +126,12 @@ impl Apis for Api {
         request: Request<v1::PublishApiRequest>,
     ) -> Result<Response<v1::PublishApiResponse>, Status> {
         let (caller, request) = (Caller::of(&request), request.into_inner());
-        let write = Write::begin(caller, &request, &request.request_id, request.expected_revision);
+        let write = Write::begin(
+            caller.because(&request.reason),
+            &request,
+            &request.request_id,
+            request.expected_revision,
+        );
         let (api, environment) =
             (Reference(request.api.clone()), Reference(request.environment.clone()));
         let answer = write.execute(self, Some(Command::PublishApi { api, environment })).await?;
@@ -128,7 +146,12 @@ impl Apis for Api {
         request: Request<v1::TakeApiOfflineRequest>,
     ) -> Result<Response<v1::TakeApiOfflineResponse>, Status> {
         let (caller, request) = (Caller::of(&request), request.into_inner());
-        let write = Write::begin(caller, &request, &request.request_id, request.expected_revision);
+        let write = Write::begin(
+            caller.because(&request.reason),
+            &request,
+            &request.request_id,
+            request.expected_revision,
+        );
         let (api, environment) = (Reference(request.api), Reference(request.environment));
         let answer =
             write.execute(self, Some(Command::TakeApiOffline { api, environment })).await?;

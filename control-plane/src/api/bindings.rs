@@ -21,7 +21,12 @@ impl Bindings for Api {
         request: Request<v1::CreateBindingRequest>,
     ) -> Result<Response<v1::CreateBindingResponse>, Status> {
         let (caller, request) = (Caller::of(&request), request.into_inner());
-        let write = Write::begin(caller, &request, &request.request_id, request.expected_revision);
+        let write = Write::begin(
+            caller.because(&request.reason),
+            &request,
+            &request.request_id,
+            request.expected_revision,
+        );
         let command = Command::BindKey {
             key: Reference(request.signature_key),
             api: Reference(request.api.clone()),
@@ -94,7 +99,12 @@ impl Bindings for Api {
         request: Request<v1::DeleteBindingRequest>,
     ) -> Result<Response<v1::DeleteBindingResponse>, Status> {
         let (caller, request) = (Caller::of(&request), request.into_inner());
-        let write = Write::begin(caller, &request, &request.request_id, request.expected_revision);
+        let write = Write::begin(
+            caller.because(&request.reason),
+            &request,
+            &request.request_id,
+            request.expected_revision,
+        );
         let (api, environment) = (Reference(request.api), Reference(request.environment));
         let answer = write.execute(self, Some(Command::UnbindKey { api, environment })).await?;
         Ok(Response::new(v1::DeleteBindingResponse { revision: answer.revision }))

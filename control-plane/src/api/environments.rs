@@ -21,8 +21,12 @@ impl Environments for Api {
         request: Request<v1::CreateEnvironmentRequest>,
     ) -> Result<Response<v1::CreateEnvironmentResponse>, Status> {
         let (caller, request) = (Caller::of(&request), request.into_inner());
-        let mut write =
-            Write::begin(caller, &request, &request.request_id, request.expected_revision);
+        let mut write = Write::begin(
+            caller.because(&request.reason),
+            &request,
+            &request.request_id,
+            request.expected_revision,
+        );
         let asked = request.environment.unwrap_or_default();
         let name = write.take("environment.name", EnvironmentName::parse(&asked.name));
         let remark = write.take("environment.remark", Remark::parse(&asked.remark));
@@ -72,8 +76,12 @@ impl Environments for Api {
         request: Request<v1::UpdateEnvironmentRequest>,
     ) -> Result<Response<v1::UpdateEnvironmentResponse>, Status> {
         let (caller, request) = (Caller::of(&request), request.into_inner());
-        let mut write =
-            Write::begin(caller, &request, &request.request_id, request.expected_revision);
+        let mut write = Write::begin(
+            caller.because(&request.reason),
+            &request,
+            &request.request_id,
+            request.expected_revision,
+        );
         let asked = request.environment.unwrap_or_default();
         let mask = write.mask(request.update_mask.as_ref(), &["name", "remark"]);
         let name = write
@@ -95,7 +103,12 @@ impl Environments for Api {
         request: Request<v1::DeleteEnvironmentRequest>,
     ) -> Result<Response<v1::DeleteEnvironmentResponse>, Status> {
         let (caller, request) = (Caller::of(&request), request.into_inner());
-        let write = Write::begin(caller, &request, &request.request_id, request.expected_revision);
+        let write = Write::begin(
+            caller.because(&request.reason),
+            &request,
+            &request.request_id,
+            request.expected_revision,
+        );
         let environment = Reference(request.environment);
         let answer = write.execute(self, Some(Command::DeleteEnvironment { environment })).await?;
         Ok(Response::new(v1::DeleteEnvironmentResponse { revision: answer.revision }))

@@ -22,8 +22,12 @@ impl ApiGroups for Api {
         request: Request<v1::CreateApiGroupRequest>,
     ) -> Result<Response<v1::CreateApiGroupResponse>, Status> {
         let (caller, request) = (Caller::of(&request), request.into_inner());
-        let mut write =
-            Write::begin(caller, &request, &request.request_id, request.expected_revision);
+        let mut write = Write::begin(
+            caller.because(&request.reason),
+            &request,
+            &request.request_id,
+            request.expected_revision,
+        );
         let asked = request.api_group.unwrap_or_default();
         let name = write.take("api_group.name", GroupName::parse(&asked.name));
         let domains = domains(&mut write, &asked.domains);
@@ -72,8 +76,12 @@ impl ApiGroups for Api {
         request: Request<v1::UpdateApiGroupRequest>,
     ) -> Result<Response<v1::UpdateApiGroupResponse>, Status> {
         let (caller, request) = (Caller::of(&request), request.into_inner());
-        let mut write =
-            Write::begin(caller, &request, &request.request_id, request.expected_revision);
+        let mut write = Write::begin(
+            caller.because(&request.reason),
+            &request,
+            &request.request_id,
+            request.expected_revision,
+        );
         let asked = request.api_group.unwrap_or_default();
         let mask = write.mask(request.update_mask.as_ref(), &["name", "domains", "remark"]);
         let name =
@@ -96,7 +104,12 @@ impl ApiGroups for Api {
         request: Request<v1::DeleteApiGroupRequest>,
     ) -> Result<Response<v1::DeleteApiGroupResponse>, Status> {
         let (caller, request) = (Caller::of(&request), request.into_inner());
-        let write = Write::begin(caller, &request, &request.request_id, request.expected_revision);
+        let write = Write::begin(
+            caller.because(&request.reason),
+            &request,
+            &request.request_id,
+            request.expected_revision,
+        );
         let group = Reference(request.api_group);
         let answer = write.execute(self, Some(Command::DeleteGroup { group })).await?;
         Ok(Response::new(v1::DeleteApiGroupResponse { revision: answer.revision }))

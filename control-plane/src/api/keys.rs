@@ -30,8 +30,12 @@ impl SignatureKeys for Api {
         let (caller, mut request) = (Caller::of(&request), request.into_inner());
         let given = GivenSecret::take(&mut request.secret, &mut request.confirm_secret);
         request.secret = given.trace();
-        let mut write =
-            Write::begin(caller, &request, &request.request_id, request.expected_revision);
+        let mut write = Write::begin(
+            caller.because(&request.reason),
+            &request,
+            &request.request_id,
+            request.expected_revision,
+        );
         let asked = request.signature_key.unwrap_or_default();
         if matches!(asked.r#type(), v1::SignatureKeyType::Aes | v1::SignatureKeyType::PublicKey) {
             let what = "signature keys of the types AES and PUBLIC_KEY have no public wire format: use HMAC or BASIC";
@@ -114,8 +118,12 @@ impl SignatureKeys for Api {
         request: Request<v1::UpdateSignatureKeyRequest>,
     ) -> Result<Response<v1::UpdateSignatureKeyResponse>, Status> {
         let (caller, request) = (Caller::of(&request), request.into_inner());
-        let mut write =
-            Write::begin(caller, &request, &request.request_id, request.expected_revision);
+        let mut write = Write::begin(
+            caller.because(&request.reason),
+            &request,
+            &request.request_id,
+            request.expected_revision,
+        );
         let asked = request.signature_key.unwrap_or_default();
         let mask = write.mask(request.update_mask.as_ref(), &["name"]);
         let name =
@@ -137,8 +145,12 @@ impl SignatureKeys for Api {
         let (caller, mut request) = (Caller::of(&request), request.into_inner());
         let given = GivenSecret::take(&mut request.secret, &mut request.confirm_secret);
         request.secret = given.trace();
-        let mut write =
-            Write::begin(caller, &request, &request.request_id, request.expected_revision);
+        let mut write = Write::begin(
+            caller.because(&request.reason),
+            &request,
+            &request.request_id,
+            request.expected_revision,
+        );
         // A key's type never changes, so what the view says of it holds when the engine decides.
         let view = self.engine.view();
         let key = match find_key(&view.state, &request.signature_key) {
@@ -167,7 +179,12 @@ impl SignatureKeys for Api {
         request: Request<v1::DeleteSignatureKeyRequest>,
     ) -> Result<Response<v1::DeleteSignatureKeyResponse>, Status> {
         let (caller, request) = (Caller::of(&request), request.into_inner());
-        let write = Write::begin(caller, &request, &request.request_id, request.expected_revision);
+        let write = Write::begin(
+            caller.because(&request.reason),
+            &request,
+            &request.request_id,
+            request.expected_revision,
+        );
         let command =
             Command::DeleteKey { key: Reference(request.signature_key), force: request.force };
         let answer = write.execute(self, Some(command)).await?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use countersign_proto::convert::{Collect, InvalidField, record_from_proto};
 use countersign_shared::event::{Origin, RequestMark};
-use countersign_shared::text::{Actor, RequestId};
+use countersign_shared::text::{Actor, Reason, RequestId};
 use prost::Message;
 use sha2::{Digest, Sha256};
 use tonic::Status;
@@ -24,11 +24,12 @@ pub(super) const ACTOR_METADATA: &str = "countersign-actor";
 /// Who is written into the log when the caller does not say.
 const UNNAMED: &str = "anonymous";
 
-/// Who calls, from where.
+/// Who calls, from where, and why.
 #[derive(Debug)]
 pub(super) struct Caller {
     actor: Result<Actor, InvalidField>,
     source: String,
+    reason: Result<Reason, InvalidField>,
 }
 
 impl Caller {
@@ -42,7 +43,14 @@ impl Caller {
         Self {
             actor,
             source: request.remote_addr().map(|a: SocketAddr| a.to_string()).unwrap_or_default(),
+            reason: Ok(Reason::default()),
         }
+    }
+
+    /// Why, as the request says.
+    pub(super) fn because(self, reason: &str) -> Self {
+        let reason = Reason::parse(reason).map_err(|e| InvalidField::new("reason", e));
+        Self { reason, ..self }
     }
 }
 
@@ -64,6 +72,7 @@ impl Write {
     ) -> Self {
         let mut bad = Vec::new();
         let actor = caller.actor.collect_into(&mut bad);
+        let reason = caller.reason.collect_into(&mut bad);
         let request = match request_id {
             "" => Some(None),
             text => RequestId::parse(text)
@@ -71,8 +80,10 @@ impl Write {
                 .map_err(|e| InvalidField::new("request_id", e))
                 .collect_into(&mut bad),
         };
-        let origin = match (actor, request) {
-            (Some(actor), Some(request)) => Some(Origin { actor, source: caller.source, request }),
+        let origin = match (actor, request, reason) {
+            (Some(actor), Some(request), Some(reason)) => {
+                Some(Origin { actor, source: caller.source, request, reason })
+            }
             _ => None,
         };
         Self { origin, expected_revision, bad }

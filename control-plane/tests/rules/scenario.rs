@@ -16,7 +16,7 @@ use countersign_shared::signing::target::QueryMode;
 use countersign_shared::stamp::Stamp;
 use countersign_shared::state::State;
 use countersign_shared::text::{
-    Actor, ApiName, Domain, EnvironmentName, GroupName, KeyName, Remark,
+    Actor, ApiName, Domain, EnvironmentName, GroupName, KeyName, Reason, Remark,
 };
 
 pub(crate) const RELEASE: EnvironmentId = EnvironmentId::from_bytes(bytes(1));
@@ -71,6 +71,7 @@ impl Scenario {
             actor: Actor::parse("tester").unwrap(),
             source: String::new(),
             request: None,
+            reason: Reason::default(),
         });
         let first_revision = self.state.head().revision + 1;
         for event in events {

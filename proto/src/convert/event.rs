@@ -12,7 +12,8 @@ use countersign_shared::secret::Fingerprint;
 use countersign_shared::stamp::Stamp;
 
 use countersign_shared::text::{
-    Actor, ApiName, Domain, EnvironmentName, GroupName, InvalidText, KeyName, Remark, RequestId,
+    Actor, ApiName, Domain, EnvironmentName, GroupName, InvalidText, KeyName, Reason, Remark,
+    RequestId,
 };
 
 use super::{
@@ -35,6 +36,7 @@ pub fn record_to_proto(record: &Record) -> v1::Event {
         request_digest: request.map(|mark| mark.digest.to_vec()).unwrap_or_default(),
         schema_version: EVENT_SCHEMA_VERSION,
         first_revision: record.first_revision,
+        reason: record.origin.reason.to_string(),
         payload: Some(payload_to_proto(&record.event)),
     }
 }
@@ -64,6 +66,7 @@ pub fn record_from_proto(message: &v1::Event) -> Result<Record, InvalidField> {
             actor: text("actor", Actor::parse(&message.actor))?,
             source: message.source.clone(),
             request,
+            reason: text("reason", Reason::parse(&message.reason))?,
         }),
         first_revision: message.first_revision,
         event: payload_from_proto(payload)?,

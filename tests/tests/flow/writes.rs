@@ -153,5 +153,6 @@ fn create(name: &str, request_id: &str) -> v1::CreateEnvironmentRequest {
         environment: Some(Environment { name: name.to_owned(), ..Environment::default() }),
         request_id: request_id.to_owned(),
         expected_revision: None,
+        reason: String::new(),
     }
 }

@@ -9,7 +9,7 @@ use countersign_control_plane::log::EventLog;
 use countersign_shared::event::Origin;
 use countersign_shared::id::{EnvironmentId, LogId};
 use countersign_shared::state::State;
-use countersign_shared::text::Actor;
+use countersign_shared::text::{Actor, Reason};
 
 use crate::disk::Disk;
 use crate::histories::Histories;
@@ -35,8 +35,12 @@ fn base(log_id: LogId) -> (Disk, Histories) {
     let mut running = start(log, Start { state: State::default(), window: 1, at_once: 1 });
     let mut batch = running.writer.batch();
     let release = EnvironmentId::from_bytes([1; 16]);
-    let origin =
-        Origin { actor: Actor::parse("system").unwrap(), source: String::new(), request: None };
+    let origin = Origin {
+        actor: Actor::parse("system").unwrap(),
+        source: String::new(),
+        request: None,
+        reason: Reason::default(),
+    };
     let create = Request {
         command: Command::CreateLog { log_id, release },
         origin: origin.into(),

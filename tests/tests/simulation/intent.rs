@@ -13,7 +13,7 @@ use countersign_shared::id::{ApiId, EnvironmentId, GroupId, LogId};
 use countersign_shared::key::{KeyText, SignatureKeyType};
 use countersign_shared::signing::QueryMode;
 use countersign_shared::text::{
-    Actor, ApiName, Domain, EnvironmentName, GroupName, KeyName, Remark, RequestId,
+    Actor, ApiName, Domain, EnvironmentName, GroupName, KeyName, Reason, Remark, RequestId,
 };
 
 use crate::dice::Dice;
@@ -74,7 +74,8 @@ impl Intent {
         digest[..8].copy_from_slice(&number.to_be_bytes());
         let request = Some(RequestMark { id, digest });
         let actor = Actor::parse("somebody").unwrap();
-        let origin = Arc::new(Origin { actor, source: String::new(), request });
+        let origin =
+            Arc::new(Origin { actor, source: String::new(), request, reason: Reason::default() });
         Request { command, origin, expected_revision: None, wrapped_key }
     }
 

@@ -27,7 +27,7 @@ use countersign_shared::key::{KeyText, SealedSecret, SignatureKeyType};
 use countersign_shared::secret::Secret;
 use countersign_shared::signing::QueryMode;
 use countersign_shared::state::State;
-use countersign_shared::text::{Actor, ApiName, GroupName, KeyName, Remark};
+use countersign_shared::text::{Actor, ApiName, GroupName, KeyName, Reason, Remark};
 use prost::Message;
 
 const LOG: LogId = LogId::from_bytes([1; 16]);
@@ -132,8 +132,12 @@ fn given(
 }
 
 fn ask(writer: &mut Writer, asked: Vec<Asked>) {
-    let origin =
-        Origin { actor: Actor::parse("study").unwrap(), source: String::new(), request: None };
+    let origin = Origin {
+        actor: Actor::parse("study").unwrap(),
+        source: String::new(),
+        request: None,
+        reason: Reason::default(),
+    };
     let origin = Arc::new(origin);
     let mut batch = writer.batch();
     let mut answers = Vec::new();

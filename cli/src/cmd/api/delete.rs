@@ -31,6 +31,7 @@ pub(super) async fn run(args: Delete, globals: &Globals) -> Result<(), Failure> 
         force: args.force,
         request_id: args.write.request_id,
         expected_revision: args.write.expected_revision,
+        reason: args.write.reason,
     };
     let reply = globals.plane().await?.apis().delete_api(request).await?.into_inner();
     globals.output().reply(&reply)?;

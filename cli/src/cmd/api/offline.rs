@@ -32,6 +32,7 @@ pub(super) async fn run(args: Offline, globals: &Globals) -> Result<(), Failure>
         environment: args.env.clone(),
         request_id: args.write.request_id,
         expected_revision: args.write.expected_revision,
+        reason: args.write.reason,
     };
     let reply = globals.plane().await?.apis().take_api_offline(request).await?.into_inner();
     globals.output().reply(&reply)?;

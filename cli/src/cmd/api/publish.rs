@@ -33,6 +33,7 @@ pub(super) async fn run(args: Publish, globals: &Globals) -> Result<(), Failure>
         environment: args.env.clone(),
         request_id: args.write.request_id,
         expected_revision: args.write.expected_revision,
+        reason: args.write.reason,
     };
     let reply = globals.plane().await?.apis().publish_api(request).await?.into_inner();
     globals.output().reply(&reply)?;

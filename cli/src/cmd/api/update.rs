@@ -113,6 +113,7 @@ fn request(args: Update) -> Result<UpdateApiRequest, Failure> {
         update_mask,
         request_id: args.write.request_id,
         expected_revision: args.write.expected_revision,
+        reason: args.write.reason,
     })
 }
 

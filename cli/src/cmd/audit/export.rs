@@ -4,10 +4,13 @@ use std::io::Write as _;
 
 use clap::{Args, ValueEnum};
 use countersign_control_plane::log::{ChainHash, Checkpoint, Head};
-use countersign_proto::v1::{GetCheckpointRequest, ReadRecordsRequest};
+use countersign_proto::v1::{Event, GetCheckpointRequest, ReadRecordsRequest, Record};
+use countersign_shared::id::LogId;
+use prost::Message as _;
 
+use super::verify::unreadable;
 use crate::args::Globals;
-use crate::export;
+use crate::export::{self, forms};
 use crate::failure::Failure;
 
 /// Write out the log, record by record
@@ -19,8 +22,8 @@ use crate::failure::Failure;
 #[command(after_help = "\
 Examples:
   countersign audit export > log.jsonl
-  countersign audit export --from 4711 --to 5000
-  countersign audit export --follow | jq -c .event")]
+  countersign audit export --from 4711 --to 5000 --format csv
+  countersign audit export --follow --format cloudevents")]
 pub(crate) struct Export {
     /// In which form
     #[arg(long, value_enum, default_value_t = Format::Jsonl)]
@@ -44,10 +47,14 @@ pub(crate) struct Export {
 enum Format {
     /// A line of JSON for each record; can be verified.
     Jsonl,
+    /// For tables.
+    Csv,
+    /// For event pipelines: `CloudEvents` 1.0, a line of JSON for each.
+    #[value(name = "cloudevents")]
+    CloudEvents,
 }
 
 pub(super) async fn run(args: Export, globals: &Globals) -> Result<(), Failure> {
-    let Format::Jsonl = args.format;
     let mut audit = globals.plane().await?.audit();
     let newest = GetCheckpointRequest { revision: args.to };
     let newest = audit.get_checkpoint(newest).await?.into_inner();
@@ -61,7 +68,11 @@ pub(super) async fn run(args: Export, globals: &Globals) -> Result<(), Failure> 
             Checkpoint::unverified(&note).map_err(|_| unreadable())?.head
         }
     };
-    print(&export::first_line(log_id, before))?;
+    match args.format {
+        Format::Jsonl => print(&export::first_line(log_id, before))?,
+        Format::Csv => print(forms::CSV_HEADER)?,
+        Format::CloudEvents => {}
+    }
     let request = ReadRecordsRequest {
         revision_from: args.from,
         revision_to: newest.revision,
@@ -70,23 +81,37 @@ pub(super) async fn run(args: Export, globals: &Globals) -> Result<(), Failure> 
     let mut records = audit.read_records(request).await?.into_inner();
     while let Some(message) = records.message().await? {
         for record in message.records {
-            let hash = record.hash.as_slice().try_into().map_err(|_| unreadable())?;
-            print(&export::record_line(
-                record.revision,
-                ChainHash::from_bytes(hash),
-                &record.event,
-            )?)?;
+            print(&args.format.line(log_id, &record)?)?;
         }
         std::io::stdout().lock().flush()?;
     }
-    print(&export::last_line(&newest.checkpoint))
+    if args.follow {
+        return Err(Failure::failed("the control plane ended the stream")
+            .advise("go on with --from and the revision after the last one printed"));
+    }
+    if args.format == Format::Jsonl {
+        print(&export::last_line(&newest.checkpoint))?;
+    }
+    Ok(())
+}
+
+impl Format {
+    fn line(self, log_id: LogId, record: &Record) -> Result<String, Failure> {
+        let hash = record.hash.as_slice().try_into().map_err(|_| unreadable())?;
+        let hash = ChainHash::from_bytes(hash);
+        if self == Self::Jsonl {
+            return export::record_line(record.revision, hash, &record.event);
+        }
+        let event = Event::decode(record.event.as_slice()).map_err(|_| unreadable())?;
+        let event = export::without_ciphertext(event);
+        if self == Self::Csv {
+            forms::csv_line(&event, hash)
+        } else {
+            forms::cloud_event(log_id, &event, hash)
+        }
+    }
 }
 
 fn print(line: &str) -> Result<(), Failure> {
     Ok(writeln!(std::io::stdout().lock(), "{line}")?)
-}
-
-fn unreadable() -> Failure {
-    Failure::failed("the control plane's answer cannot be read")
-        .advise("control plane and command line should be of the same version")
 }

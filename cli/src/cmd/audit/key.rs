@@ -7,7 +7,9 @@ use countersign_control_plane::keystore::MasterKey;
 use countersign_control_plane::log::{CheckpointKey, StillLog, VerifierKey};
 use countersign_proto::v1::GetCheckpointRequest;
 
+use super::verify::unreadable;
 use crate::args::Globals;
+use crate::client::ControlPlane;
 use crate::failure::Failure;
 
 /// Print the public key that verifies the log's checkpoints
@@ -30,14 +32,29 @@ pub(crate) struct Key {
 }
 
 pub(super) async fn run(args: Key, globals: &Globals) -> Result<(), Failure> {
-    let key = if let Some(directory) = &args.data_dir {
-        derived(directory, args.master_key_file.as_deref())?.to_string()
-    } else {
-        let request = GetCheckpointRequest::default();
-        let reply = globals.plane().await?.audit().get_checkpoint(request).await?;
-        reply.into_inner().public_key
+    let key = match &args.data_dir {
+        Some(directory) => derived(directory, args.master_key_file.as_deref())?,
+        None => told(&globals.plane().await?).await?,
     };
+    let key = key.to_string();
     globals.output().value(&serde_json::json!({ "public_key": key }), || key.clone())
+}
+
+/// The key that is given, or else the one that the control plane says, which is told.
+pub(super) async fn trusted(
+    plane: &ControlPlane,
+    given: Option<&VerifierKey>,
+) -> Result<VerifierKey, Failure> {
+    if let Some(given) = given {
+        return Ok(given.clone());
+    }
+    eprintln!("note: the public key is the control plane's own word; --public-key takes yours");
+    told(plane).await
+}
+
+async fn told(plane: &ControlPlane) -> Result<VerifierKey, Failure> {
+    let reply = plane.audit().get_checkpoint(GetCheckpointRequest::default()).await?.into_inner();
+    reply.public_key.parse().map_err(|_| unreadable())
 }
 
 /// The public key of the log in a data directory, from its master key.

@@ -88,12 +88,7 @@ fn told(verified: &Verified, what: &str) -> String {
 /// Reads the whole log of a running control plane, and holds it to its checkpoint and to others.
 async fn live(args: &Verify, plane: &ControlPlane) -> Result<Verified, Failure> {
     let newest = plane.audit().get_checkpoint(GetCheckpointRequest::default()).await?.into_inner();
-    let key = if let Some(key) = &args.public_key {
-        key.clone()
-    } else {
-        eprintln!("note: the public key is the control plane's own word; --public-key takes yours");
-        newest.public_key.parse().map_err(|error| broken(&error))?
-    };
+    let key = key::trusted(plane, args.public_key.as_ref()).await?;
     let mut shown = kept(&args.checkpoint, &key)?;
     let by = "the control plane's checkpoint".to_owned();
     let checkpoint = Checkpoint::open(&newest.checkpoint, &key)
@@ -147,18 +142,24 @@ fn still(args: &Verify, path: &Path) -> Result<Verified, Failure> {
 
 /// The checkpoints in files, each signed by the key.
 fn kept(files: &[PathBuf], key: &VerifierKey) -> Result<Vec<Shown>, Failure> {
-    let open = |file: &PathBuf| {
-        let by = file.display().to_string();
-        let note = std::fs::read_to_string(file)
-            .map_err(|error| Failure::failed(format!("cannot read {by}: {error}")))?;
-        let checkpoint =
-            Checkpoint::open(&note, key).map_err(|error| broken(&format!("{by}: {error}")))?;
-        Ok(Shown { by, checkpoint })
-    };
-    files.iter().map(open).collect()
+    files.iter().map(|file| opened(file, key)).collect()
 }
 
-fn broken(what: &dyn std::fmt::Display) -> Failure {
+pub(super) fn opened(file: &Path, key: &VerifierKey) -> Result<Shown, Failure> {
+    let by = file.display().to_string();
+    let note = std::fs::read_to_string(file)
+        .map_err(|error| Failure::failed(format!("cannot read {by}: {error}")))?;
+    let checkpoint =
+        Checkpoint::open(&note, key).map_err(|error| broken(&format!("{by}: {error}")))?;
+    Ok(Shown { by, checkpoint })
+}
+
+pub(super) fn unreadable() -> Failure {
+    Failure::failed("the control plane's answer cannot be read")
+        .advise("control plane and command line should be of the same version")
+}
+
+pub(super) fn broken(what: &dyn std::fmt::Display) -> Failure {
     Failure::failed(format!("NOT VERIFIED: {what}")).advise(
         "keep this log as evidence, compare it with a backup or an export by the same command, and \
          go on from the newest one that verifies; docs/audit.md has the steps",

@@ -33,6 +33,7 @@ pub(super) async fn run(args: Create, globals: &Globals) -> Result<(), Failure> 
         }),
         request_id: args.write.request_id,
         expected_revision: args.write.expected_revision,
+        reason: args.write.reason,
     };
     let reply =
         globals.plane().await?.environments().create_environment(request).await?.into_inner();

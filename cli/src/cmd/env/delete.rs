@@ -27,6 +27,7 @@ pub(super) async fn run(args: Delete, globals: &Globals) -> Result<(), Failure> 
         environment: args.environment,
         request_id: args.write.request_id,
         expected_revision: args.write.expected_revision,
+        reason: args.write.reason,
     };
     let reply =
         globals.plane().await?.environments().delete_environment(request).await?.into_inner();

@@ -41,6 +41,7 @@ pub(super) async fn run(args: Update, globals: &Globals) -> Result<(), Failure> 
         }),
         request_id: args.write.request_id,
         expected_revision: args.write.expected_revision,
+        reason: args.write.reason,
     };
     let reply =
         globals.plane().await?.environments().update_environment(request).await?.into_inner();

@@ -1,7 +1,7 @@
 //! `countersign events`: the log of every change, which is the audit.
 
 mod list;
-mod payload;
+pub(super) mod payload;
 mod tail;
 
 use clap::Subcommand;

@@ -8,7 +8,7 @@ use crate::names::{Names, Resource};
 use crate::output::enum_name;
 
 /// The name of the payload's field, as `--type` takes it.
-pub(super) fn type_of(event: &Event) -> &'static str {
+pub(in crate::cmd) fn type_of(event: &Event) -> &'static str {
     let Some(payload) = &event.payload else { return "unknown" };
     match payload {
         Payload::LogCreated(_) => "log_created",

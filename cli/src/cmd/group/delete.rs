@@ -25,6 +25,7 @@ pub(super) async fn run(args: Delete, globals: &Globals) -> Result<(), Failure> 
         api_group: args.group,
         request_id: args.write.request_id,
         expected_revision: args.write.expected_revision,
+        reason: args.write.reason,
     };
     let reply = globals.plane().await?.api_groups().delete_api_group(request).await?.into_inner();
     globals.output().reply(&reply)?;

@@ -57,6 +57,7 @@ pub(super) async fn run(args: Update, globals: &Globals) -> Result<(), Failure> 
         }),
         request_id: args.write.request_id,
         expected_revision: args.write.expected_revision,
+        reason: args.write.reason,
     };
     let reply = globals.plane().await?.api_groups().update_api_group(request).await?.into_inner();
     globals.output().reply(&reply)?;

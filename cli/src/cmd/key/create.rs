@@ -54,6 +54,7 @@ pub(super) async fn run(args: Create, globals: &Globals) -> Result<(), Failure> 
         confirm_secret: String::new(),
         request_id: args.write.request_id,
         expected_revision: args.write.expected_revision,
+        reason: args.write.reason,
     };
     let reply = plane.signature_keys().create_signature_key(request).await?.into_inner();
     globals.output().reply(&reply)?;

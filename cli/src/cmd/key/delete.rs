@@ -31,6 +31,7 @@ pub(super) async fn run(args: Delete, globals: &Globals) -> Result<(), Failure> 
         force: args.force,
         request_id: args.write.request_id,
         expected_revision: args.write.expected_revision,
+        reason: args.write.reason,
     };
     let reply =
         globals.plane().await?.signature_keys().delete_signature_key(request).await?.into_inner();

@@ -37,6 +37,7 @@ pub(super) async fn run(args: ReplaceSecret, globals: &Globals) -> Result<(), Fa
         confirm_secret: String::new(),
         request_id: args.write.request_id,
         expected_revision: args.write.expected_revision,
+        reason: args.write.reason,
     };
     let reply = plane.signature_keys().replace_secret(request).await?.into_inner();
     globals.output().reply(&reply)?;

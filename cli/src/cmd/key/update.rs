@@ -36,6 +36,7 @@ pub(super) async fn run(args: Update, globals: &Globals) -> Result<(), Failure> 
         }),
         request_id: args.write.request_id,
         expected_revision: args.write.expected_revision,
+        reason: args.write.reason,
     };
     let reply =
         globals.plane().await?.signature_keys().update_signature_key(request).await?.into_inner();

@@ -1,0 +1,129 @@
+//! How long it takes to make the state out of a log, beside what reading the log takes alone: for
+//! `audit state --at`, and for a start without snapshots.
+//!
+//! ```text
+//! replay_log [EVENTS]          one million, unless told
+//! ```
+//!
+//! Makes a log on the disk, opens it (the whole chain and tree verified), scans it, and replays it.
+//! The state must come out as the one that was live, to the byte of its snapshot.
+
+#![expect(clippy::expect_used, reason = "what cannot be measured ends the measurement")]
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use countersign_control_plane::history::replay;
+use countersign_control_plane::keystore::MasterKey;
+use countersign_control_plane::log::{DataDir, Durability, EventLog, LocalLog, LogReader};
+use countersign_proto::convert::{record_to_proto, snapshot_to_proto};
+use countersign_shared::event::{EnvironmentFields, Event, Origin, Record};
+use countersign_shared::id::{ApiId, EnvironmentId, KeyId, LogId};
+use countersign_shared::stamp::Stamp;
+use countersign_shared::state::State;
+use countersign_shared::text::{Actor, EnvironmentName, Reason, Remark};
+use prost::Message;
+
+const EVENTS: u64 = 1_000_000;
+const APPEND_RECORDS: u64 = 1_000;
+const READ_RECORDS: usize = 4_096;
+const BOUND_MAX: u64 = 10_000;
+
+fn main() {
+    let events =
+        std::env::args().nth(1).map_or(EVENTS, |it| it.parse().expect("EVENTS is a number"));
+    let directory = tempfile::tempdir().expect("a directory");
+    let live = fill(&mut open(directory.path()), events);
+
+    let begun = Instant::now();
+    let log = open(directory.path());
+    let opened = begun.elapsed();
+    let reader = log.reader();
+
+    let begun = Instant::now();
+    let scanned = scan(&*reader);
+    let scan = begun.elapsed();
+
+    let begun = Instant::now();
+    let mut state = State::default();
+    replay(&*reader, &mut state, events, |_, _| {}).expect("the log replays");
+    let replayed = begun.elapsed();
+
+    assert_eq!(scanned, events, "every record was read");
+    let same = encoded(&state) == encoded(&live);
+    assert!(same, "the replayed state is the one that was live");
+    println!("events                 {events}");
+    println!("open, all verified     {:.2} s", opened.as_secs_f64());
+    println!("scan                   {:.2} s", scan.as_secs_f64());
+    println!("replay                 {:.2} s", replayed.as_secs_f64());
+    println!("replay / scan          {:.1}", replayed.as_secs_f64() / scan.as_secs_f64());
+    println!("state                  identical, {} bytes of snapshot", encoded(&live).len());
+}
+
+fn open(directory: &std::path::Path) -> LocalLog {
+    let dir = DataDir::open(directory, LogId::from_bytes([1; 16])).expect("the directory opens");
+    let master = MasterKey::from_bytes([3; 32]);
+    LocalLog::open(dir, &master, Durability::Full).expect("the log opens")
+}
+
+fn fill(log: &mut LocalLog, events: u64) -> State {
+    let origin = Arc::new(Origin {
+        actor: Actor::parse("replay_log").expect("an actor"),
+        source: "192.0.2.1:4711".to_owned(),
+        request: None,
+        reason: Reason::default(),
+    });
+    let mut state = State::default();
+    while state.head().revision < events {
+        let expected = state.head().revision;
+        let mut records = Vec::new();
+        for revision in (expected + 1..=events).take(APPEND_RECORDS.try_into().expect("fits")) {
+            let at = Stamp { revision, time_ms: 1_795_435_200_000 };
+            let origin = Arc::clone(&origin);
+            let record = Record { at, origin, first_revision: revision, event: event(revision) };
+            state.apply(&record);
+            records.push(record_to_proto(&record).encode_to_vec());
+        }
+        log.append(expected, &records).expect("the log appends");
+    }
+    state
+}
+
+/// Mostly keys that are exchanged where they are bound, as in a rotation.
+fn event(revision: u64) -> Event {
+    let id = |number: u64| u128::from(number).to_be_bytes();
+    let environment = EnvironmentId::from_bytes(id(1));
+    let api = ApiId::from_bytes(id(revision % BOUND_MAX));
+    let key = |round: u64| KeyId::from_bytes(id(round % 200));
+    let round = revision / BOUND_MAX;
+    match revision {
+        1 => Event::LogCreated { log_id: LogId::from_bytes([1; 16]) },
+        2 => Event::EnvironmentCreated(fields(environment, "")),
+        _ if revision.is_multiple_of(10) => {
+            Event::EnvironmentUpdated(fields(environment, &format!("round {round}")))
+        }
+        _ if round == 0 => Event::KeyBound { key: key(round), api, environment },
+        _ => Event::KeyRebound { key: key(round), former_key: key(round - 1), api, environment },
+    }
+}
+
+fn fields(id: EnvironmentId, remark: &str) -> EnvironmentFields {
+    EnvironmentFields {
+        id,
+        name: EnvironmentName::parse("RELEASE").expect("a name"),
+        remark: Remark::parse(remark).expect("a remark"),
+    }
+}
+
+fn scan(reader: &dyn LogReader) -> u64 {
+    let mut last = 0;
+    loop {
+        let records = reader.read(last + 1, READ_RECORDS).expect("the log reads");
+        let Some(record) = records.last() else { return last };
+        last = record.revision;
+    }
+}
+
+fn encoded(state: &State) -> Vec<u8> {
+    snapshot_to_proto(state).encode_to_vec()
+}
