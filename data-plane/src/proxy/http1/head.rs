@@ -2,7 +2,6 @@
 //! readers could read differently is refused, for one of them may stand before or behind us: a line
 //! that ends in a bare LF, a length beside a transfer coding, two of either. Sans-IO.
 
-use std::cell::Cell;
 use std::mem::MaybeUninit;
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -10,6 +9,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
 use memchr::memchr;
 
+use super::rooms::Rooms;
 use crate::proxy::fields;
 use crate::proxy::refusal::Refusal;
 
@@ -49,15 +49,15 @@ pub(super) struct Scan {
 
 const BARE_LF: Refusal = Refusal::BadFraming("a line of the head ends in a bare LF");
 
-/// Takes a head from the buffer, where it is complete. `headers`, which are empty, lend it their room.
+/// Takes a head from the buffer, where it is complete.
 pub(super) fn take(
     buffer: &mut BytesMut,
     scan: &mut Scan,
-    headers: &Cell<HeaderMap>,
+    rooms: &Rooms,
 ) -> Result<Option<RequestHead>, Refusal> {
     let Some(end) = scan.end(buffer)? else { return Ok(None) };
     *scan = Scan::default();
-    parse(&buffer.split_to(end).freeze(), headers.take()).map(Some)
+    parse(&buffer.split_to(end).freeze(), rooms.headers()).map(Some)
 }
 
 impl Scan {

@@ -9,9 +9,10 @@ mod answer;
 mod body;
 mod head;
 mod outgoing;
+mod rooms;
 mod wire;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -19,7 +20,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use http::{HeaderMap, Method, Version};
+use http::{Method, Version};
 use tracing::debug;
 
 use super::answer::{AnswerBody, Reply};
@@ -35,17 +36,11 @@ use answer::{Asked, Form};
 pub(super) use body::WireBody;
 use head::RequestHead;
 pub(super) use outgoing::{Framing, Outgoing, Stopped};
+pub(super) use rooms::Rooms;
 use wire::{Heard, Wire};
 
 /// How long a connection is kept for the client to see why it is closed.
 const LINGER_TIME: Duration = Duration::from_secs(2);
-
-/// What the connections of a worker lend each other: an idle one holds no room for anything.
-#[derive(Default)]
-pub(super) struct Rooms {
-    headers: Cell<HeaderMap>,
-    answer: Cell<Vec<u8>>,
-}
 
 /// What follows an answer.
 enum Next {
@@ -58,8 +53,8 @@ enum Next {
 
 /// Serves a connection to its end. `begun` was read of it already.
 pub(super) async fn serve(client: Rc<Client>, stream: ClientStream, begun: BytesMut) {
-    let wire = Rc::new(RefCell::new(Wire::new(stream, begun)));
     let worker = Rc::clone(&client.worker);
+    let wire = Rc::new(RefCell::new(Wire::new(Rc::clone(&worker), stream, begun)));
     let mut drain = pin!(worker.farewell.drain.notified());
     // From here on the task is woken when the node drains; whether it does is looked up.
     poll_fn(|cx| Poll::Ready(drain.as_mut().poll(cx).is_ready())).await;
@@ -94,7 +89,7 @@ async fn hear(client: &Client, wire: &RefCell<Wire>, is_first: bool) -> Heard {
     let mut has_begun = false;
     poll_fn(|cx| {
         let mut wire = wire.borrow_mut();
-        if let Poll::Ready(heard) = wire.poll_head(cx, &client.worker.rooms.headers) {
+        if let Poll::Ready(heard) = wire.poll_head(cx) {
             return Poll::Ready(heard);
         }
         if !is_told && client.worker.farewell.is_draining() {
@@ -145,9 +140,7 @@ async fn exchange(
         debug!("a client went away before its answer");
         return Next::Close;
     };
-    let mut headers = std::mem::take(&mut parts.headers);
-    headers.clear();
-    client.worker.rooms.headers.set(headers);
+    client.worker.rooms.headers_back(std::mem::take(&mut parts.headers));
     send(client, wire, asked, reply).await
 }
 
@@ -183,7 +176,7 @@ async fn send(client: &Client, wire: &RefCell<Wire>, mut asked: Asked, reply: Re
         asked.keeps_alive &= poll_fn(|cx| Poll::Ready(wire.borrow_mut().drain(cx))).await;
     }
     let form = Form::of(asked, &reply);
-    let mut out = worker.rooms.answer.take();
+    let mut out = worker.rooms.answer();
     answer::write(&mut out, asked, form, &reply, || worker.seal.http_date(clock::now()));
     let (body, backend) = match reply.body {
         AnswerBody::Tunnel(backend) => (None, Some(backend)),
@@ -193,7 +186,7 @@ async fn send(client: &Client, wire: &RefCell<Wire>, mut asked: Asked, reply: Re
     if !sent(client, wire).await {
         return Next::Close;
     }
-    worker.rooms.answer.set(wire.borrow_mut().outgoing.take_room());
+    worker.rooms.answer_back(wire.borrow_mut().outgoing.take_room());
     if let Some(backend) = backend {
         return Next::Tunnel(backend);
     }

@@ -2,14 +2,13 @@
 //! each moment where the request ends that is being read, and reads no further for its body. It
 //! decides nothing.
 
-use std::cell::Cell;
 use std::future::Future;
 use std::io;
 use std::pin::{Pin, pin};
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
-use http::HeaderMap;
 use tokio::io::{AsyncReadExt, AsyncWrite};
 
 use super::head::{self, Framing, RequestHead, Scan};
@@ -19,9 +18,11 @@ use crate::proxy::body::BodyBroken;
 use crate::proxy::chunks::{Chunks, Step};
 use crate::proxy::counted::ClientStream;
 use crate::proxy::refusal::Refusal;
+use crate::proxy::worker::Worker;
 
-/// Room that is made for each read of a head and for each read of a body.
+/// Room that is made for a read of a head, where there is less than is usual, and for each read of a body.
 const HEAD_READ_BYTES: usize = 4 * 1024;
+const HEAD_BYTES_USUAL: usize = 1024;
 const BODY_READ_BYTES: usize = 64 * 1024;
 /// What a client may send ahead while its request is being answered; the rest waits in the system.
 const AHEAD_BYTES_MAX: usize = 64 * 1024;
@@ -29,8 +30,9 @@ const AHEAD_BYTES_MAX: usize = 64 * 1024;
 const DRAINED_BYTES_MAX: usize = 256 * 1024;
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
-#[derive(Debug)]
 pub(super) struct Wire {
+    /// Whose rooms are used.
+    worker: Rc<Worker>,
     stream: ClientStream,
     /// What has come in and was not taken yet.
     incoming: BytesMut,
@@ -62,8 +64,9 @@ pub(super) enum Heard {
 
 impl Wire {
     /// `begun` has been read already.
-    pub(super) fn new(stream: ClientStream, begun: BytesMut) -> Self {
+    pub(super) fn new(worker: Rc<Worker>, stream: ClientStream, begun: BytesMut) -> Self {
         Self {
+            worker,
             stream,
             incoming: begun,
             scan: Scan::default(),
@@ -73,21 +76,17 @@ impl Wire {
         }
     }
 
-    /// The next head. `headers` lend their room to it.
-    pub(super) fn poll_head(
-        &mut self,
-        cx: &mut Context<'_>,
-        headers: &Cell<HeaderMap>,
-    ) -> Poll<Heard> {
+    /// The next head.
+    pub(super) fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Heard> {
         loop {
             if !self.incoming.is_empty() {
-                match head::take(&mut self.incoming, &mut self.scan, headers) {
+                match head::take(&mut self.incoming, &mut self.scan, &self.worker.rooms) {
                     Ok(Some(head)) => return Poll::Ready(Heard::Request(Box::new(head))),
                     Ok(None) => {}
                     Err(refusal) => return Poll::Ready(Heard::Refused(refusal)),
                 }
             }
-            match ready!(self.poll_incoming(cx, HEAD_READ_BYTES)) {
+            match ready!(self.poll_head_bytes(cx)) {
                 Ok(0) | Err(_) => return Poll::Ready(Heard::Nothing),
                 Ok(_) => {}
             }
@@ -156,7 +155,7 @@ impl Wire {
                 continue;
             }
             let read = match ready!(self.poll_ask(cx)) {
-                Ok(()) => ready!(self.poll_incoming(cx, BODY_READ_BYTES)),
+                Ok(()) => ready!(self.poll_body_bytes(cx)),
                 Err(error) => Err(error),
             };
             if !read.is_ok_and(|bytes| bytes > 0) {
@@ -180,7 +179,7 @@ impl Wire {
     /// Ready when the client is gone. What it sends ahead is kept.
     pub(super) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while self.body_has_ended() && self.incoming.len() < AHEAD_BYTES_MAX {
-            match ready!(self.poll_incoming(cx, HEAD_READ_BYTES)) {
+            match ready!(self.poll_head_bytes(cx)) {
                 Ok(0) | Err(_) => return Poll::Ready(()),
                 Ok(_) => {}
             }
@@ -226,7 +225,7 @@ impl Wire {
         }
         loop {
             self.incoming.clear();
-            match ready!(self.poll_incoming(cx, BODY_READ_BYTES)) {
+            match ready!(self.poll_body_bytes(cx)) {
                 Ok(0) | Err(_) => return Poll::Ready(()),
                 Ok(_) => {}
             }
@@ -238,12 +237,28 @@ impl Wire {
         (self.stream, self.incoming)
     }
 
-    /// Reads more. 0 is the end.
-    fn poll_incoming(&mut self, cx: &mut Context<'_>, room: usize) -> Poll<io::Result<usize>> {
+    /// Reads more of a head, or of what is sent ahead. 0 is the end. As long as nothing comes, no room
+    /// is held.
+    fn poll_head_bytes(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.incoming.is_empty() {
+            self.release_room();
+            ready!(self.stream.poll_readable(cx))?;
+            self.incoming = self.worker.rooms.reading();
+        }
+        if self.incoming.capacity() - self.incoming.len() < HEAD_BYTES_USUAL {
+            self.incoming.reserve(HEAD_READ_BYTES);
+        }
+        let read = pin!(self.stream.read_buf(&mut self.incoming)).poll(cx);
+        self.release_room();
+        read
+    }
+
+    /// Reads more of a body. 0 is the end.
+    fn poll_body_bytes(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         if self.incoming.is_empty() {
             ready!(self.stream.poll_readable(cx))?;
         }
-        self.incoming.reserve(room);
+        self.incoming.reserve(BODY_READ_BYTES);
         let read = pin!(self.stream.read_buf(&mut self.incoming)).poll(cx);
         if read.is_pending() {
             self.release_room();
@@ -251,10 +266,10 @@ impl Wire {
         read
     }
 
-    /// A connection on which nothing happens holds no room.
+    /// Gives back room that holds nothing.
     fn release_room(&mut self) {
         if self.incoming.is_empty() {
-            self.incoming = BytesMut::new();
+            self.worker.rooms.reading_back(std::mem::take(&mut self.incoming));
         }
     }
 }

@@ -19,7 +19,7 @@ fn in_pieces(sent: &[u8], piece_bytes: usize) -> Vec<Result<(String, Framing), R
     for piece in sent.chunks(piece_bytes) {
         buffer.extend_from_slice(piece);
         loop {
-            match take(&mut buffer, &mut scan, &Cell::default()) {
+            match take(&mut buffer, &mut scan, &Rooms::default()) {
                 Ok(None) => break,
                 Ok(Some(head)) => all.push(Ok((head.parts.uri.to_string(), head.framing))),
                 Err(refusal) => {
@@ -34,7 +34,7 @@ fn in_pieces(sent: &[u8], piece_bytes: usize) -> Vec<Result<(String, Framing), R
 
 fn one(sent: &str) -> Result<RequestHead, Refusal> {
     let mut buffer = BytesMut::from(sent);
-    take(&mut buffer, &mut Scan::default(), &Cell::default()).map(Option::unwrap)
+    take(&mut buffer, &mut Scan::default(), &Rooms::default()).map(Option::unwrap)
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn a_connection_is_kept_as_both_versions_say() {
 fn what_does_not_end_is_refused_in_the_end() {
     let endless = |line: &str| {
         let mut buffer = BytesMut::from(line.repeat(HEAD_BYTES_MAX / line.len() + 1).as_str());
-        take(&mut buffer, &mut Scan::default(), &Cell::default()).unwrap_err()
+        take(&mut buffer, &mut Scan::default(), &Rooms::default()).unwrap_err()
     };
     assert_eq!(endless("x"), Refusal::UriTooLong);
     assert_eq!(endless("x: y\r\n"), Refusal::HeadersTooLarge);
