@@ -33,7 +33,7 @@ named! {
     SignatureKey CreateSignatureKeyResponse GetSignatureKeyResponse UpdateSignatureKeyResponse
     ReplaceSecretResponse DeleteSignatureKeyResponse
     Binding CreateBindingResponse GetBindingResponse DeleteBindingResponse
-    Event GetCheckpointResponse Resource
+    Event GetCheckpointResponse Resource Attempt
     Node GetNodeResponse WaitForRevisionResponse
 }
 

@@ -189,6 +189,17 @@ async fn who_did_what_when_and_why_is_told_field_by_field() {
     assert!(csv.contains(r#""ticket 4711, ""at once""""#), "{csv}");
     let events = gateway.said("audit export --format cloudevents --from 2 --to 3");
     assert_eq!(events.lines().count(), 2);
+    gateway.refused("key create other --type hmac");
+    gateway.refused("env create 1 --request-id bad-name");
+    let attempts = gateway.json("audit attempts");
+    let attempt = |at: usize| {
+        let it = &attempts[at];
+        ["call", "status", "request_id", "actor"]
+            .map(|field| it[field].as_str().unwrap().to_owned())
+    };
+    assert!(attempt(1)[..2] == ["CreateSignatureKeyRequest", "AlreadyExists"], "{attempts}");
+    assert!(attempt(0)[..3] == ["CreateEnvironmentRequest", "InvalidArgument", "bad-name"]);
+    assert!(attempt(0)[3].starts_with("alice@"), "{attempts}");
     let nobody = gateway.refused("audit who --key nobody");
     assert!(nobody.contains("nor was there"), "{nobody}");
     gateway.plane.shutdown().await;

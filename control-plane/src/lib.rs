@@ -4,6 +4,7 @@
 //! carry it, which are `countersign_feed`'s.
 
 pub mod api;
+pub mod attempts;
 pub mod audit;
 mod clock;
 pub mod command;

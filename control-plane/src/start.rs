@@ -24,6 +24,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle as Task;
 
 use crate::api::{self, Api, Auditing, Parts};
+use crate::attempts::Attempts;
 use crate::command::{Command, Request};
 use crate::engine::{Engine, EngineHandle, ExecuteError};
 use crate::history::History;
@@ -230,8 +231,9 @@ fn open(
     let master = dir.master_key(master_key_file)?;
     let keystore = Keystore::open(&dir.keystore_path(), &master, log_id)?;
     let snapshots = Arc::new(SnapshotStore::of(&dir));
+    let attempts = Attempts::open(&dir.attempts_path()).map_err(OpenError::from)?;
     let log = LocalLog::open(dir, &master, Durability::Full)?;
-    let auditing = Auditing::new(CheckpointKey::derive(&master, log_id));
+    let auditing = Auditing::new(CheckpointKey::derive(&master, log_id), attempts);
     let head = log.head();
     let history = History { reader: log.reader(), snapshots: Arc::clone(&snapshots) };
 

@@ -39,7 +39,7 @@ impl SignatureKeys for Api {
         let asked = request.signature_key.unwrap_or_default();
         if matches!(asked.r#type(), v1::SignatureKeyType::Aes | v1::SignatureKeyType::PublicKey) {
             let what = "signature keys of the types AES and PUBLIC_KEY have no public wire format: use HMAC or BASIC";
-            return write.reject(Rejection::Unimplemented(what));
+            return write.reject(self, Rejection::Unimplemented(what));
         }
         let name = write.take("signature_key.name", KeyName::parse(&asked.name));
         let key_type = key_type_from_proto("type", asked.r#type).map_err(|bad| bad.reason);
@@ -155,7 +155,7 @@ impl SignatureKeys for Api {
         let view = self.engine.view();
         let key = match find_key(&view.state, &request.signature_key) {
             Ok(key) => key,
-            Err(rejection) => return write.reject(rejection),
+            Err(rejection) => return write.reject(self, rejection),
         };
         let secret = given.check(key.key_type, &mut write.bad);
         let sealed =

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use countersign_proto::convert::{Collect, InvalidField, record_from_proto};
+use countersign_proto::v1;
 use countersign_shared::event::{Origin, RequestMark};
 use countersign_shared::text::{Actor, Reason, RequestId};
 use prost::Message;
@@ -23,6 +24,8 @@ use crate::rejection::Rejection;
 pub(super) const ACTOR_METADATA: &str = "countersign-actor";
 /// Who is written into the log when the caller does not say.
 const UNNAMED: &str = "anonymous";
+/// So much of a request id that is none is kept with a refused write.
+const REQUEST_ID_CHARACTERS_MAX: usize = 64;
 
 /// Who calls, from where, and why.
 #[derive(Debug)]
@@ -59,6 +62,8 @@ impl Caller {
 pub(super) struct Write {
     origin: Option<Origin>,
     expected_revision: Option<u64>,
+    /// What is kept of it if it is refused.
+    attempt: v1::Attempt,
     pub(super) bad: Vec<InvalidField>,
 }
 
@@ -72,6 +77,13 @@ impl Write {
     ) -> Self {
         let mut bad = Vec::new();
         let actor = caller.actor.collect_into(&mut bad);
+        let attempt = v1::Attempt {
+            actor: actor.as_ref().map(ToString::to_string).unwrap_or_default(),
+            source: caller.source.clone(),
+            request_id: request_id.chars().take(REQUEST_ID_CHARACTERS_MAX).collect(),
+            call: M::NAME.to_owned(),
+            ..v1::Attempt::default()
+        };
         let reason = caller.reason.collect_into(&mut bad);
         let request = match request_id {
             "" => Some(None),
@@ -86,7 +98,7 @@ impl Write {
             }
             _ => None,
         };
-        Self { origin, expected_revision, bad }
+        Self { origin, expected_revision, attempt, bad }
     }
 
     /// The value, or none with its violation filed.
@@ -119,6 +131,17 @@ impl Write {
         command: Option<Command>,
         wrapped_key: Option<WrappedKey>,
     ) -> Result<Answer, Status> {
+        let attempt = self.attempt.clone();
+        let answer = self.carry_out(api, command, wrapped_key).await;
+        answer.inspect_err(|status| api.auditing.refused(attempt, status))
+    }
+
+    async fn carry_out(
+        self,
+        api: &Api,
+        command: Option<Command>,
+        wrapped_key: Option<WrappedKey>,
+    ) -> Result<Answer, Status> {
         let (Some(command), Some(origin), true) = (command, self.origin, self.bad.is_empty())
         else {
             return Err(status::invalid(self.bad));
@@ -135,12 +158,14 @@ impl Write {
     }
 
     /// For a rejection that is found before the engine is asked.
-    pub(super) fn reject<T>(self, rejection: Rejection) -> Result<T, Status> {
-        Err(if self.bad.is_empty() {
+    pub(super) fn reject<T>(self, api: &Api, rejection: Rejection) -> Result<T, Status> {
+        let status = if self.bad.is_empty() {
             status::of_rejection(rejection)
         } else {
             status::invalid(self.bad)
-        })
+        };
+        api.auditing.refused(self.attempt, &status);
+        Err(status)
     }
 }
 

@@ -9,6 +9,7 @@
 //! segments/    the log again, in plain files that are only ever added, each with its checkpoint
 //! snapshots/   states, to start from
 //! checkpoint   the newest head known to be durable, and the tree's root there, signed
+//! attempts     writes that were refused, and attempts.older
 //! keystore     the wrapped data keys of secrets
 //! master.key   the master key, unless another file is given
 //! ballast      space that opening the log may use when the disk is full
@@ -70,6 +71,10 @@ impl DataDir {
 
     pub fn log_id(&self) -> LogId {
         self.log_id
+    }
+
+    pub fn attempts_path(&self) -> PathBuf {
+        self.path.join("attempts")
     }
 
     pub fn keystore_path(&self) -> PathBuf {

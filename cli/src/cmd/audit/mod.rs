@@ -1,5 +1,6 @@
 //! `countersign audit`: proof that the log is what it was, and what was when.
 
+mod attempts;
 mod checkpoint;
 mod diff;
 mod export;
@@ -26,6 +27,7 @@ pub(crate) enum Verb {
     Show(who::Show),
     Who(who::Who),
     Export(export::Export),
+    Attempts(attempts::List),
 }
 
 pub(super) async fn run(verb: Verb, globals: &Globals) -> Result<(), Failure> {
@@ -38,6 +40,7 @@ pub(super) async fn run(verb: Verb, globals: &Globals) -> Result<(), Failure> {
         Verb::Diff(args) => diff::run(args, globals).await,
         Verb::Show(args) => who::show(args, globals).await,
         Verb::Who(args) => who::who(args, globals).await,
+        Verb::Attempts(args) => attempts::run(args, globals).await,
         Verb::Export(args) => export::run(args, globals).await,
     }
 }

@@ -10,7 +10,9 @@ mod state;
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Instant;
 
+use countersign_proto::convert::timestamp;
 use countersign_proto::v1;
 use countersign_proto::v1::audit_server::Audit;
 use futures_util::Stream;
@@ -19,6 +21,8 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use super::{Api, status};
+use crate::attempts::Attempts;
+use crate::clock;
 use crate::history::HistoryError;
 use crate::log::CheckpointKey;
 
@@ -26,6 +30,12 @@ use crate::log::CheckpointKey;
 const REPLAYS_MAX: usize = 2;
 /// Messages that wait for a slow reader of a stream.
 const QUEUE_MAX: usize = 2;
+/// Attempts in one answer, unless fewer are asked for,
+const ATTEMPTS_DEFAULT: usize = 100;
+/// and at most.
+const ATTEMPTS_MAX: usize = 1_000;
+/// So much of an error is kept with an attempt.
+const ERROR_CHARACTERS_MAX: usize = 512;
 
 type Replies<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 type Replier<T> = mpsc::Sender<Result<T, Status>>;
@@ -34,12 +44,27 @@ type Replier<T> = mpsc::Sender<Result<T, Status>>;
 #[derive(Debug)]
 pub struct Auditing {
     key: CheckpointKey,
+    attempts: Attempts,
     replays: Arc<Semaphore>,
 }
 
 impl Auditing {
-    pub fn new(key: CheckpointKey) -> Self {
-        Self { key, replays: Arc::new(Semaphore::new(REPLAYS_MAX)) }
+    pub fn new(key: CheckpointKey, attempts: Attempts) -> Self {
+        Self { key, attempts, replays: Arc::new(Semaphore::new(REPLAYS_MAX)) }
+    }
+}
+
+impl Auditing {
+    /// Keeps that a write was refused, and why.
+    pub(super) fn refused(&self, attempt: v1::Attempt, status: &Status) {
+        let error = status.message().chars().take(ERROR_CHARACTERS_MAX).collect();
+        let attempt = v1::Attempt {
+            time: Some(timestamp(clock::now_ms())),
+            status: format!("{:?}", status.code()),
+            error,
+            ..attempt
+        };
+        self.attempts.keep(attempt, Instant::now());
     }
 }
 
@@ -103,6 +128,24 @@ impl Audit for Api {
         let begun = changes::begin(self, request.into_inner()).await?;
         tokio::spawn(changes::send(self.clone(), begun, sender));
         Ok(replies)
+    }
+
+    async fn list_attempts(
+        &self,
+        request: Request<v1::ListAttemptsRequest>,
+    ) -> Result<Response<v1::ListAttemptsResponse>, Status> {
+        let limit = match usize::try_from(request.get_ref().limit) {
+            Ok(0) | Err(_) => ATTEMPTS_DEFAULT,
+            Ok(limit) => limit.min(ATTEMPTS_MAX),
+        };
+        let api = self.clone();
+        let read = tokio::task::spawn_blocking(move || {
+            let attempts = &api.auditing.attempts;
+            let left_out = attempts.left_out();
+            attempts.newest(limit).map(|attempts| v1::ListAttemptsResponse { attempts, left_out })
+        });
+        let read = read.await.map_err(|_| Status::internal("the attempts could not be read"))?;
+        read.map(Response::new).map_err(|error| Status::internal(error.to_string()))
     }
 }
 
