@@ -10,8 +10,11 @@ use prost::Message;
 
 use crate::log::{Head, SnapshotStore};
 
-/// Events between two snapshots.
+/// Events between two snapshots, at least.
 pub const SNAPSHOT_EVENTS: u64 = 8_192;
+/// And at least one for so many things in the state: a state of a million APIs is hundreds of megabytes,
+/// which nobody should write again for each few thousand events.
+const THINGS_PER_EVENT: usize = 8;
 
 #[derive(Debug)]
 pub struct Snapshotter {
@@ -43,7 +46,9 @@ impl Snapshotter {
 
     /// Takes the state if one is due and the thread is free; otherwise the next commit offers again.
     pub fn offer(&mut self, state: &State, head: Head) {
-        if head.revision < self.last + SNAPSHOT_EVENTS {
+        let things = state.apis().len() + state.publications().len() + state.bindings().len();
+        let interval = SNAPSHOT_EVENTS.max((things / THINGS_PER_EVENT) as u64);
+        if head.revision < self.last + interval {
             return;
         }
         if self.due.as_ref().is_some_and(|due| due.try_send((state.clone(), head)).is_ok()) {

@@ -75,12 +75,21 @@ fn change_of(delta: &Delta) -> Bytes {
 pub(crate) struct Fleet {
     pub(crate) shared: Arc<Shared>,
     nodes: JoinSet<()>,
-    _observer: JoinSet<()>,
+    /// Ends with this.
+    observer: JoinSet<()>,
 }
 
 impl Fleet {
     /// With the observer alone, which has the whole table when this returns.
     pub(crate) async fn observing(address: SocketAddr) -> Self {
+        let mut fleet = Self::alone(address);
+        fleet.observer.spawn(Observer::new(Arc::clone(&fleet.shared)).run());
+        fleet.observed(1).await;
+        fleet
+    }
+
+    /// Without an observer: its nodes cannot answer changes.
+    pub(crate) fn alone(address: SocketAddr) -> Self {
         let shared = Arc::new(Shared {
             address: address.to_string(),
             traffic: Arc::default(),
@@ -90,11 +99,7 @@ impl Fleet {
             position: watch::Sender::new(Position::default()),
             snapshots: AtomicUsize::new(0),
         });
-        let mut observer = JoinSet::new();
-        observer.spawn(Observer::new(Arc::clone(&shared)).run());
-        let fleet = Self { shared, nodes: JoinSet::new(), _observer: observer };
-        fleet.observed(1).await;
-        fleet
+        Self { shared, nodes: JoinSet::new(), observer: JoinSet::new() }
     }
 
     /// Where the observer stands when it has at least this revision.

@@ -19,9 +19,11 @@ mod call;
 mod clock;
 mod etcd;
 mod fan_out;
+mod filler;
 mod fleet;
 mod gateway;
 mod machine;
+mod million;
 mod observer;
 mod report;
 mod settings;
@@ -41,5 +43,8 @@ async fn main() {
     }
     if settings.wants("storm") {
         storm::measure(&settings, directory.path()).await;
+    }
+    if settings.wants("million") {
+        million::measure(&settings, directory.path()).await;
     }
 }
