@@ -1,7 +1,7 @@
 //! A backend that writes down what it saw, byte for byte as it came over the wire, and answers
 //! what the test says. It parses no more of HTTP than finding the end of a request takes.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
@@ -58,8 +58,20 @@ impl Backend {
         Self::answering(|_| reply("200 OK", "hello")).await
     }
 
+    /// The same, on another address of this machine.
+    pub async fn start_at(ip: IpAddr) -> Self {
+        Self::answering_at(ip, |_| reply("200 OK", "hello")).await
+    }
+
     pub async fn answering(respond: impl Fn(&Seen) -> Vec<u8> + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        Self::answering_at(Ipv4Addr::LOCALHOST.into(), respond).await
+    }
+
+    async fn answering_at(
+        ip: IpAddr,
+        respond: impl Fn(&Seen) -> Vec<u8> + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind((ip, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (seen, connections) = (Arc::default(), Arc::new(AtomicUsize::new(0)));
         let respond: Arc<Responder> = Arc::new(respond);

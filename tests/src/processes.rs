@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use tokio::net::TcpStream;
 
@@ -10,7 +11,7 @@ use crate::address::free_address;
 use crate::client::get;
 use crate::management::Management;
 use crate::patience::eventually;
-use crate::process::Process;
+use crate::process::{Process, countersign};
 
 /// `countersign control-plane`. Killed when it is dropped.
 #[derive(Debug)]
@@ -100,12 +101,26 @@ impl NodeProcess {
         log_dir: &Path,
         more: &[&str],
     ) -> Self {
-        let (proxy_address, status_address) = (free_address(), free_address());
+        let mut command = Command::new(countersign());
+        command.env_clear();
+        let at = [free_address(), free_address()];
+        Self::start_by(command, at, control_plane, name, log_dir, more).await
+    }
+
+    /// The same, by a command that takes the binary's arguments, and with its proxy and its status
+    /// page where they can be reached.
+    pub async fn start_by(
+        mut command: Command,
+        [proxy_address, status_address]: [SocketAddr; 2],
+        control_plane: &str,
+        name: &str,
+        log_dir: &Path,
+        more: &[&str],
+    ) -> Self {
         let (proxy, status) = (proxy_address.to_string(), status_address.to_string());
-        let mut args = vec!["data-plane", "--control-plane", control_plane, "--node", name];
-        args.extend(["--proxy-listen", &proxy, "--status-listen", &status, "--workers", "1"]);
-        args.extend(more);
-        let process = Process::spawn(&args, &log_dir.join(format!("{name}.log")));
+        command.args(["data-plane", "--control-plane", control_plane, "--node", name]);
+        command.args(["--proxy-listen", &proxy, "--status-listen", &status, "--workers", "1"]);
+        let process = Process::of(command.args(more), &log_dir.join(format!("{name}.log")));
         let mut node = Self { process, proxy_address, status_address };
         ready(&mut node.process, status_address).await;
         node

@@ -1,5 +1,6 @@
-//! Faults, for real: the control plane killed again and again under concurrent writes, and the
-//! power lost beneath the log. What was acknowledged must be there afterwards, exactly once.
+//! Faults, for real: the control plane killed again and again under concurrent writes, the
+//! power lost beneath the log, and a path that falls silent. What was acknowledged must be there
+//! afterwards, exactly once.
 
 #![expect(
     clippy::unwrap_used,
@@ -14,7 +15,9 @@ mod dice;
 mod disk;
 mod kill;
 mod ledger;
+mod path;
 mod power_loss;
 mod setting;
+mod silence;
 mod traffic;
 mod writer;

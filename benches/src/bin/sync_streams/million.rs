@@ -1,6 +1,7 @@
 //! A gateway with a million bindings: what a start takes, what a snapshot of it weighs and how long it
 //! takes to a node, what one change takes then, and the node's cache.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -118,7 +119,7 @@ fn bytes_below(path: &Path) -> u64 {
     sizes.sum()
 }
 
-fn row(what: &str, value: String) {
+fn row(what: &str, value: impl Display) {
     println!("| {what} | {value} |");
 }
 
@@ -127,5 +128,5 @@ fn seconds(duration: Duration) -> String {
 }
 
 fn mib(bytes: u64) -> String {
-    format!("{:.0} MiB", bytes as f64 / 1048576.0)
+    format!("{:.0} MiB", bytes as f64 / 1_048_576.0)
 }
