@@ -154,11 +154,7 @@ const BUFFERED_BYTES_MAX: usize = u32::MAX as usize;
 impl Config {
     /// Checks every setting; returns the parsed addresses of the control planes.
     pub(crate) fn check(&self) -> Result<Vec<Uri>, InvalidConfig> {
-        let visible = |b: u8| b.is_ascii_graphic();
-        if !(1..=NODE_CHARACTERS_MAX).contains(&self.node.len()) || !self.node.bytes().all(visible)
-        {
-            return Err(InvalidConfig::Node { given: self.node.clone() });
-        }
+        checked_name(&self.node)?;
         if self.environments.is_empty() {
             return Err(InvalidConfig::NoEnvironment);
         }
@@ -183,14 +179,26 @@ impl Config {
         if let Some(log_id) = self.accept_log.as_ref().filter(|id| id.parse::<LogId>().is_err()) {
             return Err(InvalidConfig::AcceptLog { given: log_id.clone() });
         }
-        if self.control_planes.is_empty() {
-            return Err(InvalidConfig::NoControlPlane);
-        }
-        let parsed = |text: &String| {
-            plain_http(text).ok_or_else(|| InvalidConfig::ControlPlane { given: text.clone() })
-        };
-        self.control_planes.iter().map(parsed).collect()
+        checked_control_planes(&self.control_planes)
     }
+}
+
+pub(crate) fn checked_name(name: &str) -> Result<(), InvalidConfig> {
+    let is_visible = name.bytes().all(|b| b.is_ascii_graphic());
+    if (1..=NODE_CHARACTERS_MAX).contains(&name.len()) && is_visible {
+        return Ok(());
+    }
+    Err(InvalidConfig::Node { given: name.to_owned() })
+}
+
+pub(crate) fn checked_control_planes(given: &[String]) -> Result<Vec<Uri>, InvalidConfig> {
+    if given.is_empty() {
+        return Err(InvalidConfig::NoControlPlane);
+    }
+    let parsed = |text: &String| {
+        plain_http(text).ok_or_else(|| InvalidConfig::ControlPlane { given: text.clone() })
+    };
+    given.iter().map(parsed).collect()
 }
 
 fn plain_http(text: &str) -> Option<Uri> {

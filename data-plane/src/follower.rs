@@ -79,6 +79,7 @@ impl Follower {
             revision: position.revision,
             hash: position.hash,
             delivery_public_key: identity.recipient.public_key().to_vec(),
+            relay: false,
         }
     }
 

@@ -14,6 +14,7 @@ pub mod follower;
 mod network;
 mod node;
 pub mod proxy;
+pub mod relay;
 pub mod replica;
 mod status;
 mod sync;

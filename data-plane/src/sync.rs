@@ -3,8 +3,8 @@
 //! that cannot be used, the last good table stays and another stream is tried.
 
 mod cold_start;
-mod stream;
-mod tries;
+pub(crate) mod stream;
+pub(crate) mod tries;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -89,15 +89,10 @@ impl Sync {
     }
 
     async fn stream(&mut self, control_plane: &Uri, worked: impl FnMut()) -> Ended {
-        let endpoint = Endpoint::from(control_plane.clone())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .tcp_nodelay(true);
-        let channel = match endpoint.connect().await {
-            Ok(channel) => channel,
-            Err(error) => return Ended::Unreachable(cause(&error)),
+        let client = match connect(control_plane).await {
+            Ok(client) => client,
+            Err(ended) => return ended,
         };
-        let client =
-            SyncClient::<Channel>::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX);
         stream::follow(self, client, worked).await
     }
 
@@ -117,6 +112,14 @@ impl Sync {
         self.applied.send_replace(revision);
         true
     }
+}
+
+/// Connects to whoever serves the stream.
+pub(crate) async fn connect(control_plane: &Uri) -> Result<SyncClient<Channel>, Ended> {
+    let endpoint =
+        Endpoint::from(control_plane.clone()).connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true);
+    let channel = endpoint.connect().await.map_err(|error| Ended::Unreachable(cause(&error)))?;
+    Ok(SyncClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX))
 }
 
 /// What is at the bottom of it: tonic says of each that it is a transport error.

@@ -3,12 +3,14 @@
 
 pub mod exposition;
 pub mod propagation;
+pub mod reports;
 pub mod standing;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use countersign_proto::v1;
 use countersign_shared::id::EnvironmentId;
 use tokio::sync::{oneshot, watch};
 
@@ -16,7 +18,7 @@ use crate::commits::Commits;
 use propagation::Propagation;
 
 /// Nodes that are remembered; beyond it the one that has been gone longest is forgotten.
-pub const NODES_MAX: usize = 20_000;
+pub const NODES_MAX: usize = 100_000;
 /// How long a node that is gone is still listed.
 pub const GONE_KEPT_MS: i64 = 24 * 60 * 60 * 1000;
 /// How often it is looked for those that are gone for longer.
@@ -25,6 +27,7 @@ const FORGET_INTERVAL_MS: i64 = 60 * 1000;
 pub const SILENT_INTERVALS_MAX: i64 = 3;
 
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "facts that have nothing to do with each other")]
 pub struct NodeStatus {
     pub instance: String,
     pub version: String,
@@ -32,7 +35,13 @@ pub struct NodeStatus {
     pub protocol_version: u32,
     pub environments: Vec<EnvironmentId>,
     pub address: String,
+    /// The relays between here and it; empty: it has its stream here.
+    pub via: String,
+    /// It is a relay, which signs nothing.
+    pub relay: bool,
     pub connected: bool,
+    /// Behind a relay: that it is stale is found there.
+    pub silent: bool,
     pub connected_at_ms: i64,
     pub last_contact_ms: i64,
     pub sent_revision: u64,
@@ -61,7 +70,9 @@ impl NodeStatus {
 
     /// Whether its stream is open and it was not heard since that moment.
     pub fn is_stale(&self, heard_since_ms: i64) -> bool {
-        self.connected && self.last_contact_ms < heard_since_ms
+        let is_silent =
+            if self.via.is_empty() { self.last_contact_ms < heard_since_ms } else { self.silent };
+        self.connected && is_silent
     }
 }
 
@@ -73,6 +84,19 @@ pub struct Refusal {
     pub resource_id: Vec<u8>,
     pub reason: String,
     pub at_ms: i64,
+}
+
+impl Refusal {
+    /// As a node has said it, as much of it as is kept.
+    pub fn of(nack: v1::Nack, at_ms: i64) -> Self {
+        Self {
+            revision: nack.revision,
+            resource_kind: nack.kind,
+            resource_id: nack.resource_id.into_iter().take(16).collect(),
+            reason: nack.reason.chars().take(1_000).collect(),
+            at_ms,
+        }
+    }
 }
 
 /// What is known of a node. Its stream has hold of it as well, so that thousands of answers at once
@@ -109,9 +133,19 @@ impl Default for NodeRegistry {
 }
 
 /// The registration of one stream: what is known of its node, listed until another stream takes the
-/// name.
+/// name; and of those that are behind it, where it is a relay.
 #[derive(Debug)]
-pub struct Registration(Arc<Seen>);
+pub struct Registration {
+    name: String,
+    seen: Arc<Seen>,
+    behind: Mutex<BTreeMap<String, Arc<Seen>>>,
+}
+
+impl Registration {
+    fn behind(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Seen>>> {
+        self.behind.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl NodeRegistry {
     /// A node has connected. The receiver ends when another node of that name does. What was known
@@ -135,12 +169,13 @@ impl NodeRegistry {
         forget(&mut nodes, now_ms);
         drop(nodes);
         self.tell();
-        (Registration(seen), replacement)
+        let registration = Registration { name: name.to_owned(), seen, behind: Mutex::default() };
+        (registration, replacement)
     }
 
     /// Changes what is known of a node. Where another stream has taken its name, nobody sees it.
     pub fn update(&self, registration: &Registration, change: impl FnOnce(&mut NodeStatus)) {
-        let status = &mut registration.0.lock().status;
+        let status = &mut registration.seen.lock().status;
         let before = status.acked_revision;
         change(status);
         if status.acked_revision != before {
@@ -148,11 +183,15 @@ impl NodeRegistry {
         }
     }
 
+    /// A stream has ended; with that of a relay, all nodes are gone that were reported on it.
     pub fn disconnect(&self, registration: &Registration) {
-        let mut known = registration.0.lock();
-        known.status.connected = false;
-        known.replaced = None;
-        drop(known);
+        let gone = |seen: &Seen| {
+            let mut known = seen.lock();
+            known.status.connected = false;
+            known.replaced = None;
+        };
+        gone(&registration.seen);
+        registration.behind().values().for_each(|seen| gone(seen));
         self.tell();
     }
 

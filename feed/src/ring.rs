@@ -131,6 +131,12 @@ impl Feed {
         self.ring.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Forgets all entries: whoever has not got to this revision needs a snapshot.
+    pub fn begin_anew_after(&self, newest: u64) {
+        let mut ring = self.ring.write().unwrap_or_else(PoisonError::into_inner);
+        *ring = Ring { newest, ..Ring::default() };
+    }
+
     /// What comes after all that was pushed before.
     pub fn push(&self, entry: FeedEntry) {
         let mut ring = self.ring.write().unwrap_or_else(PoisonError::into_inner);

@@ -30,6 +30,11 @@ pub trait Source: Send + Sync + 'static {
     /// All tables at one revision, which stay what they are while the log goes on.
     type View: AsRef<Tip> + Send + Sync;
 
+    /// Whether there is anything to be served yet.
+    fn is_there(&self) -> Result<(), Refused> {
+        Ok(())
+    }
+
     fn log_id(&self) -> LogId;
 
     /// The newest tables. The feed may be a moment ahead of it, and is never behind it.
@@ -84,6 +89,12 @@ pub enum Refused {
     /// written anew.
     #[error("the log ends at {head}, or differs from what the node has seen of it")]
     RolledBack { head: u64 },
+    /// It has seen more of this log than has come here so far.
+    #[error("the newest revision here is {head}, which will change")]
+    Behind { head: u64 },
+    /// Nothing has come here so far.
+    #[error("there is no snapshot here yet")]
+    NotYet,
     /// The log that is served cannot be read.
     #[error("the log cannot be read: {0}")]
     Damaged(String),
@@ -101,6 +112,9 @@ pub enum NoKeys {
     PublicKey,
     #[error(transparent)]
     Unserved(#[from] Unserved),
+    /// Whoever has them does not give them to this node, and says why.
+    #[error("{0}")]
+    NotAllowed(String),
     /// Whoever has them cannot be asked now.
     #[error("the control plane cannot be asked for delivery keys: {0}")]
     Unreachable(String),

@@ -25,6 +25,7 @@ mod plane;
 mod process;
 mod processes;
 mod refused;
+mod relay;
 
 pub use address::free_address;
 pub use backend::{Backend, Seen, reply};
@@ -38,3 +39,4 @@ pub use plane::Plane;
 pub use process::{Process, built};
 pub use processes::{ControlPlaneProcess, NodeProcess};
 pub use refused::{Refused, refused};
+pub use relay::{RelayProcess, relay};

@@ -147,7 +147,7 @@ async fn applied_revision(status_address: SocketAddr) -> u64 {
     value.parse().expect("a revision")
 }
 
-async fn ready(process: &mut Process, status_address: SocketAddr) {
+pub(crate) async fn ready(process: &mut Process, status_address: SocketAddr) {
     eventually("the process is ready", async || {
         process.assert_runs();
         // Until it listens there is nothing to ask.

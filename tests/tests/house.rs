@@ -63,6 +63,7 @@ fn each_library_is_named_in_its_room_only() {
             vec![
                 "control-plane/src/api/",
                 "data-plane/src/sync",
+                "data-plane/src/relay/",
                 "feed/src/server/",
                 "cli/src/client",
                 "proto/src/lib.rs",
@@ -156,6 +157,7 @@ fn what_decides_reads_no_clock_and_does_no_io() {
         "feed/src/stream.rs",
         "feed/src/turns.rs",
         "data-plane/src/follower.rs",
+        "data-plane/src/relay/tables.rs",
         "data-plane/src/replica/",
         "data-plane/src/table/",
     ];

@@ -205,7 +205,7 @@ pub(super) async fn run(args: DataPlaneArgs, globals: &Globals) -> Result<(), Fa
         control_planes: globals.control_plane.clone(),
         accept_log: args.accept_log,
         cache,
-        node: args.node.unwrap_or_else(|| node_name(args.proxy_listen)),
+        node: args.node.unwrap_or_else(|| machine_name(args.proxy_listen)),
         environments: args.environment,
         proxy_listen: args.proxy_listen,
         proxy_tls,
@@ -247,8 +247,8 @@ pub(super) fn failure(error: countersign_data_plane::RunError) -> Failure {
     }
 }
 
-/// Two nodes on one machine have different ports, so different names.
-fn node_name(proxy: SocketAddr) -> String {
+/// Two processes on one machine have different ports, so different names.
+pub(super) fn machine_name(listen: SocketAddr) -> String {
     let system = rustix::system::uname();
     let host: String = system
         .nodename()
@@ -257,5 +257,5 @@ fn node_name(proxy: SocketAddr) -> String {
         .filter(char::is_ascii_graphic)
         .take(HOST_CHARACTERS_MAX)
         .collect();
-    format!("{host}:{}", proxy.port())
+    format!("{host}:{}", listen.port())
 }

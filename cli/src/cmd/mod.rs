@@ -17,6 +17,7 @@ mod group;
 mod key;
 mod node;
 mod publication;
+mod relay;
 mod sign;
 mod unbind;
 mod verify;
@@ -32,6 +33,7 @@ pub(crate) enum Command {
     Dev(dev::Dev),
     ControlPlane(control_plane::ControlPlaneArgs),
     DataPlane(data_plane::DataPlaneArgs),
+    Relay(relay::RelayArgs),
     Backend(backend::BackendArgs),
     /// Environments: where APIs are published and keys are bound
     #[command(subcommand, alias = "environment")]
@@ -74,6 +76,7 @@ pub(crate) async fn run(command: Command, globals: &Globals) -> Result<(), Failu
         Command::Dev(args) => dev::run(args).await,
         Command::ControlPlane(args) => control_plane::run(args).await,
         Command::DataPlane(args) => data_plane::run(args, globals).await,
+        Command::Relay(args) => relay::run(args, globals).await,
         Command::Backend(args) => backend::run(args).await,
         Command::Env(verb) => env::run(verb, globals).await,
         Command::Group(verb) => group::run(verb, globals).await,

@@ -1,9 +1,8 @@
 //! The gRPC server: all services, health and reflection on one listener.
 
 use std::future::Future;
-use std::time::Duration;
 
-use countersign_feed::server::Streams;
+use countersign_feed::server::{Streams, transport};
 use countersign_proto::v1::api_groups_server::ApiGroupsServer;
 use countersign_proto::v1::apis_server::ApisServer;
 use countersign_proto::v1::audit_server::AuditServer;
@@ -14,17 +13,10 @@ use countersign_proto::v1::nodes_server::NodesServer;
 use countersign_proto::v1::signature_keys_server::SignatureKeysServer;
 use countersign_proto::v1::sync_server::SyncServer;
 use tokio::net::TcpListener;
-use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
 use super::Api;
 use crate::source::LogSource;
-
-/// Streams and calls that one connection may have open.
-const STREAMS_PER_CONNECTION_MAX: u32 = 1_024;
-/// A connection that does not answer a ping within `PING_WAIT` is closed.
-const PING_INTERVAL: Duration = Duration::from_secs(15);
-const PING_WAIT: Duration = Duration::from_secs(10);
 
 /// Serves until `stop` is there, then lets calls that are under way finish.
 pub async fn serve(
@@ -48,10 +40,7 @@ pub async fn serve(
             .register_encoded_file_descriptor_set(countersign_proto::DESCRIPTORS)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
-    Server::builder()
-        .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
-        .http2_keepalive_interval(Some(PING_INTERVAL))
-        .http2_keepalive_timeout(Some(PING_WAIT))
+    transport()
         .add_service(health_service)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)

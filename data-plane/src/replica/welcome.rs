@@ -27,6 +27,13 @@ pub enum Unwelcome {
          the node with --accept-log {theirs}"
     )]
     ForeignLog { ours: String, theirs: String },
+    #[error("the control plane named a log whose id is none")]
+    LogId,
+    #[error(
+        "the control plane has log {theirs}, this relay serves log {ours}: if that is meant, start the \
+         relay anew, which then takes what it finds"
+    )]
+    ForeignRelayedLog { ours: String, theirs: String },
     #[error("the delivery key of the environment {0} was not sealed for this node")]
     DeliveryKey(String),
     #[error("no delivery key came for the environment {0}, and this node has none")]

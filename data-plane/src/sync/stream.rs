@@ -24,18 +24,18 @@ use crate::replica::{Outcome, Unwelcome};
 use crate::telemetry::SyncMeters;
 
 /// Answers that wait to be sent; the stream is read no further while they are this many.
-const ANSWERS_MAX: usize = 64;
+pub(crate) const ANSWERS_MAX: usize = 64;
 /// How long the control plane may take to say Welcome.
-const WELCOME_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const WELCOME_TIMEOUT: Duration = Duration::from_secs(5);
 /// A stream that is silent for this many bookmark intervals is given up.
-const SILENT_INTERVALS_MAX: u32 = 3;
-const BOOKMARK_INTERVAL_MS_MIN: u32 = 10;
+pub(crate) const SILENT_INTERVALS_MAX: u32 = 3;
+pub(crate) const BOOKMARK_INTERVAL_MS_MIN: u32 = 10;
 /// How long a refusal is given to reach the control plane before the stream is closed.
-const FAREWELL: Duration = Duration::from_secs(1);
+pub(crate) const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Why a stream ended.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Ended {
+pub(crate) enum Ended {
     #[error("no connection: {0}")]
     Unreachable(String),
     #[error("refused: {} {}", .0.code(), .0.message())]
@@ -192,7 +192,7 @@ fn waits(meters: &SyncMeters, waiting: Waiting) -> u64 {
 
 /// The next message of a kind that is known here. Kinds that came after this version say nothing
 /// that it needs, and are passed over.
-async fn next(
+pub(crate) async fn next(
     stream: &mut Streaming<SubscribeResponse>,
     patience: Duration,
 ) -> Result<Response, Ended> {
@@ -205,12 +205,12 @@ async fn next(
     }
 }
 
-fn content(
+pub(crate) fn content(
     received: Result<Option<SubscribeResponse>, tonic::Status>,
 ) -> Result<Option<Response>, Ended> {
     Ok(received?.ok_or(Ended::Closed)?.message)
 }
 
-fn message(content: Request) -> SubscribeRequest {
+pub(crate) fn message(content: Request) -> SubscribeRequest {
     SubscribeRequest { message: Some(content) }
 }

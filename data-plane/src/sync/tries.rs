@@ -9,7 +9,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// The addresses in the order in which they are tried.
 #[derive(Debug)]
-pub(super) struct Tries<A> {
+pub(crate) struct Tries<A> {
     addresses: Vec<A>,
     /// The place of the one that is tried now.
     at: usize,
@@ -17,17 +17,17 @@ pub(super) struct Tries<A> {
 }
 
 impl<A: Clone> Tries<A> {
-    pub(super) fn of(addresses: Vec<A>) -> Self {
+    pub(crate) fn of(addresses: Vec<A>) -> Self {
         Self { addresses, at: 0, pause: PAUSE_FIRST }
     }
 
     /// The one to try now; none where there are no addresses at all.
-    pub(super) fn current(&self) -> Option<A> {
+    pub(crate) fn current(&self) -> Option<A> {
         self.addresses.get(self.at).cloned()
     }
 
     /// What is tried now got somewhere: from here on it is the first.
-    pub(super) fn worked(&mut self) {
+    pub(crate) fn worked(&mut self) {
         if let Some(until_it) = self.addresses.get_mut(..=self.at) {
             until_it.rotate_right(1);
         }
@@ -37,7 +37,7 @@ impl<A: Clone> Tries<A> {
 
     /// What was tried has ended. The longest pause before the next one, which is the same again after
     /// it has worked.
-    pub(super) fn ended(&mut self, worked: bool) -> Duration {
+    pub(crate) fn ended(&mut self, worked: bool) -> Duration {
         if !worked {
             self.at = (self.at + 1) % self.addresses.len().max(1);
         }

@@ -33,7 +33,7 @@ impl Collector for Exposition {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
         let mut nodes = self.nodes.list();
         let mut all = Propagation::default();
-        for (_, node) in &nodes {
+        for (_, node) in nodes.iter().filter(|(_, node)| !node.relay) {
             all.add(&node.propagation);
         }
         nodes.truncate(NODES_TOLD_MAX);

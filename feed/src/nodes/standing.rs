@@ -25,10 +25,11 @@ impl Standing {
         heard_since_ms: i64,
     ) -> Self {
         let mut standing = Self::default();
-        let serves =
-            |node: &NodeStatus| environment.is_none_or(|id| node.environments.contains(&id));
+        let serves = |node: &NodeStatus| {
+            !node.relay && environment.is_none_or(|id| node.environments.contains(&id))
+        };
         for (name, node) in nodes.iter().filter(|(_, node)| serves(node)) {
-            let is_live = node.connected && node.last_contact_ms >= heard_since_ms;
+            let is_live = node.connected && !node.is_stale(heard_since_ms);
             match (is_live, node.acked_revision >= revision) {
                 (true, true) => standing.signing += 1,
                 (true, false) => standing.missing.push((name.clone(), node.acked_revision)),

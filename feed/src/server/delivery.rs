@@ -50,6 +50,9 @@ pub(super) fn refused(why: NoKeys) -> Status {
             status::invalid(vec![InvalidField::new("delivery_public_key", rule)])
         }
         NoKeys::Unserved(unserved) => hello::unserved(unserved),
+        NoKeys::NotAllowed(why) => {
+            status::status(Code::PermissionDenied, "ENVIRONMENT_NOT_ALLOWED", why, [])
+        }
         NoKeys::Unreachable(_) => {
             status::status(Code::Unavailable, "NO_DELIVERY_KEYS", why.to_string(), [])
         }

@@ -25,6 +25,7 @@ impl Hello {
         guard: &Guard,
         hello: &v1::Hello,
     ) -> Result<Self, Status> {
+        source.is_there().map_err(|why| refused(hello, why))?;
         let mut bad = Vec::new();
         for (field, text) in [("hello.node", &hello.node), ("hello.instance", &hello.instance)] {
             if let Err(error) = Actor::parse(text) {
@@ -87,6 +88,10 @@ pub(super) fn unserved(unserved: Unserved) -> Status {
 fn refused(hello: &v1::Hello, why: Refused) -> Status {
     let head = match why {
         Refused::RolledBack { head } => head,
+        Refused::Behind { .. } | Refused::NotYet => {
+            let reason = if matches!(why, Refused::NotYet) { "NOT_READY" } else { "BEHIND" };
+            return status::status(Code::Unavailable, reason, why.to_string(), []);
+        }
         Refused::Damaged(error) => {
             tracing::error!(error, "the log cannot be read");
             return status::status(Code::DataLoss, "LOG_DAMAGED", error, []);

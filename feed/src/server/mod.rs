@@ -24,6 +24,7 @@ use countersign_shared::id::EnvironmentId;
 use futures_util::Stream;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
+use tonic::transport::Server;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::commits::Commits;
@@ -40,11 +41,24 @@ use outgoing::outgoing;
 use snapshots::Snapshots;
 use subscription::Subscription;
 
+/// Streams and calls that one connection may have open.
+const STREAMS_PER_CONNECTION_MAX: u32 = 1_024;
+/// A connection that does not answer a ping within `PING_WAIT` is closed.
+const PING_INTERVAL: Duration = Duration::from_secs(15);
+const PING_WAIT: Duration = Duration::from_secs(10);
 /// How long a new stream may take to say hello.
 const HELLO_WAIT: Duration = Duration::from_secs(10);
 
 /// How long a node may take nothing of a snapshot, unless somebody wants another time.
 pub const STALLED_MAX: Duration = Duration::from_secs(30);
+
+/// A server with the limits that whoever serves nodes has.
+pub fn transport() -> Server {
+    Server::builder()
+        .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
+        .http2_keepalive_interval(Some(PING_INTERVAL))
+        .http2_keepalive_timeout(Some(PING_WAIT))
+}
 
 /// What the streams of one process have in common.
 #[derive(Debug)]
@@ -157,19 +171,29 @@ impl<S: Source> Sync for Streams<S> {
                 acked_revision: resume.unwrap_or_default(),
                 timed_revision: resume.unwrap_or_else(|| tip(&self.source.view()).head.revision),
                 protocol_version,
+                relay: hello.relay,
                 ..NodeStatus::default()
             },
         );
         let (sender, outgoing) = outgoing();
         let streams = self.clone();
         let began = Instant::now();
-        let node = hello.node.clone();
-        let subscription =
-            Subscription { streams, stream, node, began, registration, sender, turn: None };
+        let (node, is_relay) = (hello.node.clone(), hello.relay);
+        let subscription = Subscription {
+            streams,
+            stream,
+            node,
+            is_relay,
+            began,
+            registration,
+            sender,
+            turn: None,
+        };
         tracing::info!(
             node = hello.node,
             version = hello.version,
             from_revision = hello.revision,
+            is_relay,
             "node connected"
         );
         tokio::spawn(subscription.run(welcome, from_node, replaced));

@@ -27,6 +27,7 @@ pub(super) struct Subscription<S: Source> {
     pub(super) stream: NodeStream,
     /// The node's name.
     pub(super) node: String,
+    pub(super) is_relay: bool,
     pub(super) began: Instant,
     pub(super) registration: Registration,
     pub(super) sender: Sender,
@@ -171,19 +172,26 @@ impl<S: Source> Subscription<S> {
                     "node refused a change"
                 );
                 self.streams.metrics.nacks.inc();
-                let reason: String = nack.reason.chars().take(1_000).collect();
                 self.streams.nodes.update(&self.registration, |node| {
                     node.last_contact_ms = now_ms;
                     node.in_sync = false;
-                    node.last_nack = Some(Refusal {
-                        revision: nack.revision,
-                        resource_kind: nack.kind,
-                        resource_id: nack.resource_id.into_iter().take(16).collect(),
-                        reason,
-                        at_ms: now_ms,
-                    });
+                    node.last_nack = Some(Refusal::of(nack, now_ms));
                 });
                 Ok(())
+            }
+            FromNode::NodeReports(reports) if self.is_relay => {
+                let (nodes, commits) = (&self.streams.nodes, &self.streams.commits);
+                nodes.reported(
+                    &self.registration,
+                    reports.nodes,
+                    commits,
+                    Instant::now().into_std(),
+                );
+                Ok(())
+            }
+            FromNode::NodeReports(_) => {
+                let rule = "only of who has said that it is a relay";
+                Err(Ended::Said(status::invalid(vec![InvalidField::new("node_reports", rule)])))
             }
             FromNode::Hello(_) => {
                 let rule = "only once, at the beginning of a stream";

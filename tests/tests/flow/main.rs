@@ -12,6 +12,7 @@ mod gateway;
 mod lists;
 mod operations;
 mod publishing;
+mod relays;
 mod resilience;
 mod routing;
 mod secrets;

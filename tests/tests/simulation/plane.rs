@@ -145,7 +145,7 @@ impl Running {
         let resume = match source::resume(hello, self.log_id, &self.feed, &*self.reader) {
             Ok(resume) => resume,
             Err(Refusal::RolledBack { .. }) => return Err(Refused::RolledBack),
-            Err(error @ Refusal::Damaged(_)) => panic!("{error}"),
+            Err(error) => panic!("{error}"),
         };
         let interval = Duration::from_millis(BOOKMARK_INTERVAL_MS);
         let stream = NodeStream::begin(environments, resume, interval, &self.feed);

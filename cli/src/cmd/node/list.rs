@@ -20,6 +20,7 @@ pub(super) const COLUMNS: &[&str] = &[
     "CONNECTED SINCE",
     "LAST CONTACT",
     "LAST NACK",
+    "VIA",
 ];
 
 /// List nodes, with the revision that each one signs with
@@ -63,7 +64,18 @@ pub(super) fn row(node: &Node) -> Vec<String> {
         time(node.connect_time.as_ref()),
         time(node.last_contact_time.as_ref()),
         node.last_nack.as_ref().map_or_else(|| "-".to_owned(), refusal),
+        via(node),
     ]
+}
+
+/// How it is reached, and whether it is there for others.
+fn via(node: &Node) -> String {
+    match (node.via.as_str(), node.relay) {
+        ("", false) => "-".to_owned(),
+        ("", true) => "- (a relay)".to_owned(),
+        (via, false) => via.to_owned(),
+        (via, true) => format!("{via} (a relay)"),
+    }
 }
 
 fn state(node: &Node) -> &'static str {

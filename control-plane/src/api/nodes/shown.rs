@@ -41,6 +41,8 @@ impl Showing<'_> {
             stale,
             apply_time: (node.applied_at_ms != 0).then(|| timestamp(node.applied_at_ms)),
             protocol_version: node.protocol_version,
+            via: node.via,
+            relay: node.relay,
         }
     }
 

@@ -39,6 +39,7 @@ pub(super) async fn wait_for_revision(
     let (mut moved, mut stopping) = (api.nodes.moved(), api.stopping.clone());
     loop {
         moved.mark_unchanged();
+        let looked_at = Instant::now();
         let nodes = api.nodes.list();
         let standing = Standing::of(&nodes, environment, revision, api.heard_since_ms());
         // A revision that is not there yet is not reached, even where there is no node to wait for.
@@ -47,13 +48,15 @@ pub(super) async fn wait_for_revision(
         if reached || Instant::now() >= ends_at {
             return Ok(told(revision, reached, &standing));
         }
+        // Of a hundred thousand nodes a look takes so long that it must not be taken all the time.
+        let pause = LOOK_PAUSE.max(looked_at.elapsed() * 4);
         let look_at = ends_at.min(Instant::now() + SILENCE_PAUSE);
         tokio::select! {
             () = stopped(&mut stopping) => {
                 let message = "the control plane is stopping: ask again";
                 return Err(status::status(Code::Unavailable, "STOPPING", message, []));
             }
-            _ = timeout_at(look_at, moved.changed()) => sleep(LOOK_PAUSE).await,
+            _ = timeout_at(look_at, moved.changed()) => sleep(pause).await,
         }
     }
 }
