@@ -23,7 +23,7 @@ use countersign_shared::key::{KeyText, SealedSecret, SignatureKeyType};
 use countersign_shared::secret::Secret;
 use countersign_shared::signing::QueryMode;
 use countersign_shared::state::State;
-use countersign_shared::text::{Actor, ApiName, GroupName, KeyName, Remark};
+use countersign_shared::text::{Actor, ApiName, GroupName, KeyName, Reason, Remark};
 use prometheus_client::registry::Registry;
 
 const LOG: LogId = LogId::from_bytes([7; 16]);
@@ -105,7 +105,8 @@ impl Filler {
 
     fn ask(&mut self, command: Command, wrapped_key: Option<WrappedKey>) {
         let actor = Actor::parse("filler").unwrap();
-        let origin = Arc::new(Origin { actor, source: String::new(), request: None });
+        let reason = Reason::default();
+        let origin = Arc::new(Origin { actor, source: String::new(), request: None, reason });
         self.waiting.push(Request { command, origin, expected_revision: None, wrapped_key });
         // Of every command this is fewer bytes than a batch takes.
         if self.waiting.len() == 300 {
