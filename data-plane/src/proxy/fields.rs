@@ -105,7 +105,8 @@ impl Lines {
             if !goes_on(name.of(&self.head)) {
                 continue;
             }
-            let before = together.filter(|before| before.to + LINE_END.len() == name.from);
+            let is_between = |before: &Span| self.head.get(before.to..name.from) == Some(LINE_END);
+            let before = together.filter(is_between);
             if before.is_none() {
                 write_lines(out, together, &self.head);
             }
@@ -144,10 +145,50 @@ impl Line {
             let from = part.as_ptr().addr().saturating_sub(head.as_ptr().addr());
             Span { from, to: from + part.len() }
         };
-        Self { name: span(field.name.as_bytes()), value: span(field.value) }
+        let name = span(field.name.as_bytes());
+        // A value of nothing stands nowhere: it is behind the colon.
+        let nothing = Span { from: name.to + 1, to: name.to + 1 };
+        Self { name, value: if field.value.is_empty() { nothing } else { span(field.value) } }
     }
 
     fn of(self, head: &[u8]) -> (&[u8], &[u8]) {
         (self.name.of(head), self.value.of(head))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is written of a head with these lines, all but those of `left`.
+    fn written(lines: &str, left: &str) -> String {
+        let head = BytesMut::from(format!("HTTP/1.1 200 OK\r\n{lines}\r\n").as_str());
+        let mut fields = [httparse::EMPTY_HEADER; 8];
+        let mut parsed = httparse::Response::new(&mut fields);
+        assert!(parsed.parse(&head).unwrap().is_complete());
+        let places = parsed.headers.iter().map(|field| Line::in_head(&head, field)).collect();
+        let mut out = Vec::new();
+        let fields = Fields::Read(Lines::new(head, places));
+        fields.write(&mut out, |name| name != left.as_bytes());
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn lines_go_on_with_or_without_their_neighbours() {
+        let lines = "A: 1\r\nB-Two:2\r\nC: 3\r\n";
+        assert_eq!(written(lines, ""), "a: 1\r\nb-two:2\r\nc: 3\r\n");
+        assert_eq!(written(lines, "b-two"), "a: 1\r\nc: 3\r\n");
+        assert_eq!(written(lines, "a"), "b-two:2\r\nc: 3\r\n");
+    }
+
+    #[test]
+    fn a_value_of_nothing_is_no_end_of_the_head() {
+        assert_eq!(written("A:\r\nB: \r\nC: 3\r\n", ""), "a:\r\nb:\r\nc: 3\r\n");
+        assert_eq!(written("A: 1\r\nB:\r\n", ""), "a: 1\r\nb:\r\n");
+    }
+
+    #[test]
+    fn whatever_ends_a_line_it_is_cr_lf_that_goes_on() {
+        assert_eq!(written("A: 1 \nB: 2\nC: 3  \r\n", ""), "a: 1\r\nb: 2\r\nc: 3\r\n");
     }
 }
