@@ -45,7 +45,7 @@ impl History {
             return Err(HistoryError::ToCome { revision, head });
         }
         let mut state = self.snapshot_before(revision);
-        replay(&*self.reader, &mut state, revision, |_, _| {})?;
+        replay(&*self.reader, &mut state, revision, |_| {})?;
         Ok(state)
     }
 
@@ -78,21 +78,21 @@ impl History {
 }
 
 /// Applies all events after the state's own revision, up to and including `until`, and shows
-/// each with the state before it.
+/// each with the state after it. (A clone of the state for each event would make each copy
+/// what it changes.)
 pub fn replay(
     reader: &dyn LogReader,
     state: &mut State,
     until: u64,
-    mut seen: impl FnMut(&State, (&StoredRecord, &Record, &State)),
+    mut seen: impl FnMut((&StoredRecord, &Record, &State)),
 ) -> Result<(), HistoryError> {
     while state.head().revision < until {
         let from = state.head().revision + 1;
         let most = usize::try_from(until - state.head().revision).unwrap_or(usize::MAX);
         for stored in reader.read(from, most.min(READ_RECORDS_MAX))? {
             let record = decode(&stored)?;
-            let before = state.clone();
             state.apply(&record);
-            seen(&before, (&stored, &record, state));
+            seen((&stored, &record, state));
         }
     }
     Ok(())

@@ -57,7 +57,7 @@ fn fill(
     let mut failed = None;
     let mut command =
         Command { before: state.clone(), after: state.clone(), records: vec![], head };
-    replay(reader, state, head.revision, |_, (stored, record, after)| {
+    replay(reader, state, head.revision, |(stored, record, after)| {
         let begins = command
             .records
             .first()

@@ -46,7 +46,7 @@ fn main() {
 
     let begun = Instant::now();
     let mut state = State::default();
-    replay(&*reader, &mut state, events, |_, _| {}).expect("the log replays");
+    replay(&*reader, &mut state, events, |_| {}).expect("the log replays");
     let replayed = begun.elapsed();
 
     assert_eq!(scanned, events, "every record was read");
