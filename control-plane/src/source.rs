@@ -23,6 +23,7 @@ pub struct LogSource {
     pub feed: Arc<Feed>,
     pub sealer: Sealer,
     pub log_id: LogId,
+    pub epoch: u64,
     pub reader: Arc<dyn LogReader>,
 }
 
@@ -37,6 +38,10 @@ impl Source for LogSource {
 
     fn log_id(&self) -> LogId {
         self.log_id
+    }
+
+    fn epoch(&self) -> u64 {
+        self.epoch
     }
 
     fn view(&self) -> Arc<View> {
@@ -56,7 +61,7 @@ impl Source for LogSource {
     }
 
     fn resume(&self, hello: &v1::Hello) -> Result<Option<u64>, Refused> {
-        resume(hello, self.log_id, &self.feed, &*self.reader)
+        resume(hello, (self.log_id, self.epoch), &self.feed, &*self.reader)
     }
 
     fn snapshot(
@@ -91,15 +96,16 @@ pub fn environment(view: &View, text: &str) -> Result<ServedEnvironment, Unserve
     Ok(ServedEnvironment { id: fields.id, name: fields.name.to_string() })
 }
 
-/// Where a node may go on. One that has seen more of this log than there is, or something else than
+/// Where a node may go on. One that has seen more of this epoch than there is, or something else than
 /// there is, proves that the log was rolled back or rewritten: it is not served.
 pub fn resume(
     hello: &v1::Hello,
-    log_id: LogId,
+    (log_id, epoch): (LogId, u64),
     feed: &Feed,
     reader: &dyn LogReader,
 ) -> Result<Option<u64>, Refused> {
-    if hello.log_id.parse::<LogId>().ok() != Some(log_id) || hello.revision == 0 {
+    let is_ours = hello.log_id.parse::<LogId>().ok() == Some(log_id) && hello.epoch == epoch;
+    if !is_ours || hello.revision == 0 {
         return Ok(None);
     }
     // Most nodes that come back at once are in the ring; the others are looked up on the disk.

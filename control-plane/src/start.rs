@@ -123,7 +123,7 @@ pub async fn start(config: Config) -> Result<ControlPlane, StartError> {
     let opened = tokio::task::spawn_blocking(move || {
         open(&opening.0, opening.1.as_deref(), opening.2, for_engine)
     });
-    let Opened { engine, history, log_id, auditing } =
+    let Opened { engine, history, log_id, epoch, auditing } =
         opened.await.map_err(|e| StartError::Thread(e.into()))??;
     let (feed, sealer, head) =
         (engine.publisher.feed(), engine.keystore.sealer(), engine.log.head());
@@ -144,7 +144,14 @@ pub async fn start(config: Config) -> Result<ControlPlane, StartError> {
     }));
     let reader = Arc::clone(&history.reader);
     let streams = Streams::new(StreamParts {
-        source: LogSource { engine: engine.clone(), feed, sealer: sealer.clone(), log_id, reader },
+        source: LogSource {
+            engine: engine.clone(),
+            feed,
+            sealer: sealer.clone(),
+            log_id,
+            epoch,
+            reader,
+        },
         nodes: Arc::clone(&nodes),
         commits: Arc::clone(&engine_metrics.commits),
         metrics,
@@ -173,7 +180,7 @@ pub async fn start(config: Config) -> Result<ControlPlane, StartError> {
         servers.push(tokio::spawn(status::serve(page, listener, stopped(stopping))));
     }
     let revision = *engine.revision().borrow();
-    tracing::info!(%log_id, revision, address = %grpc_address, "control plane ready");
+    tracing::info!(%log_id, epoch, revision, address = %grpc_address, "control plane ready");
     Ok(ControlPlane { grpc_address, status_address, engine, stop, engine_thread, servers })
 }
 
@@ -217,6 +224,7 @@ struct Opened {
     engine: Engine,
     history: History,
     log_id: LogId,
+    epoch: u64,
     auditing: Auditing,
 }
 
@@ -227,7 +235,7 @@ fn open(
     metrics: Arc<EngineMetrics>,
 ) -> Result<Opened, StartError> {
     let dir = DataDir::open(data_dir, LogId::from_bytes(clock::new_id()))?;
-    let log_id = dir.log_id();
+    let (log_id, epoch) = (dir.log_id(), dir.epoch());
     let master = dir.master_key(master_key_file)?;
     let keystore = Keystore::open(&dir.keystore_path(), &master, log_id)?;
     let snapshots = Arc::new(SnapshotStore::of(&dir));
@@ -254,7 +262,7 @@ fn open(
         Snapshotter::spawn(snapshots, snapshot_revision).map_err(StartError::Thread)?;
     let engine =
         Engine { log: Box::new(log), keystore, state, publisher, limits, snapshotter, metrics };
-    Ok(Opened { engine, history, log_id, auditing })
+    Ok(Opened { engine, history, log_id, epoch, auditing })
 }
 
 /// The first event of a new log.

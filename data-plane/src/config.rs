@@ -176,8 +176,8 @@ impl Config {
             plain_http(endpoint)
                 .ok_or_else(|| InvalidConfig::OtlpEndpoint { given: endpoint.clone() })?;
         }
-        if let Some(log_id) = self.accept_log.as_ref().filter(|id| id.parse::<LogId>().is_err()) {
-            return Err(InvalidConfig::AcceptLog { given: log_id.clone() });
+        if let Some(given) = self.accept_log.as_ref().filter(|given| !is_log(given)) {
+            return Err(InvalidConfig::AcceptLog { given: given.clone() });
         }
         checked_control_planes(&self.control_planes)
     }
@@ -206,6 +206,13 @@ fn plain_http(text: &str) -> Option<Uri> {
     (uri.scheme_str() == Some("http") && uri.authority().is_some()).then_some(uri)
 }
 
+/// The id of a log, or that and one of its epochs.
+fn is_log(text: &str) -> bool {
+    let (id, epoch) = text.split_once('/').unzip();
+    id.unwrap_or(text).parse::<LogId>().is_ok()
+        && epoch.is_none_or(|epoch| epoch.parse::<u64>().is_ok())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -226,6 +233,9 @@ mod tests {
         assert!(refused(|c| c.control_planes.push("localhost:7400".into())).contains(given));
         assert!(refused(|c| c.control_planes.clear()).contains("no control plane"));
         assert!(refused(|c| c.accept_log = Some("log-a".into())).contains("log `log-a`"));
+        let log = LogId::from_bytes([7; 16]);
+        assert!(is_log(&log.to_string()) && is_log(&format!("{log}/3")));
+        assert!(!is_log(&format!("{log}/")) && !is_log(&format!("{log}/new")));
         assert!(refused(|c| c.node = "a b".into()).contains("node name `a b`"));
         assert!(refused(|c| c.environments.clear()).contains("no environment"));
         assert!(refused(|c| c.otlp_endpoint = Some("4317".into())).contains("`4317`"));

@@ -76,6 +76,7 @@ impl Follower {
             protocol_version: PROTOCOL_VERSION,
             environments: identity.environments.clone(),
             log_id: position.log_id,
+            epoch: position.epoch,
             revision: position.revision,
             hash: position.hash,
             delivery_public_key: identity.recipient.public_key().to_vec(),

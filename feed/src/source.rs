@@ -37,6 +37,12 @@ pub trait Source: Send + Sync + 'static {
 
     fn log_id(&self) -> LogId;
 
+    /// How often the log was declared to go on from a restored copy. Who forwards what it received says
+    /// what it was told.
+    fn epoch(&self) -> u64 {
+        0
+    }
+
     /// The newest tables. The feed may be a moment ahead of it, and is never behind it.
     fn view(&self) -> Arc<Self::View>;
 

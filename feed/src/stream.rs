@@ -108,7 +108,11 @@ impl NodeStream {
     }
 
     /// The first message, to a node that speaks our newest version; without delivery keys.
-    pub fn welcome(&self, log_id: LogId, served: &[ServedEnvironment]) -> v1::Welcome {
+    pub fn welcome(
+        &self,
+        (log_id, epoch): (LogId, u64),
+        served: &[ServedEnvironment],
+    ) -> v1::Welcome {
         let served = served.iter().map(|environment| v1::ServedEnvironment {
             id: environment.id.as_bytes().to_vec(),
             name: environment.name.clone(),
@@ -116,6 +120,7 @@ impl NodeStream {
         });
         v1::Welcome {
             log_id: log_id.to_string(),
+            epoch,
             protocol_version: PROTOCOL_VERSION,
             bookmark_interval_ms: u32::try_from(self.bookmark_interval.as_millis())
                 .unwrap_or(u32::MAX),

@@ -159,8 +159,14 @@ pub(crate) struct DataPlaneArgs {
     upstream: UpstreamArgs,
 
     /// The id of another log that may take the place of the one that this node signs with, once: after
-    /// a restore under a new log, or when the node goes to another control plane. Others are refused
-    #[arg(long, value_name = "LOG_ID", env = "COUNTERSIGN_ACCEPT_LOG", hide_env_values = true)]
+    /// a restore under a new log, or when the node goes to another control plane. Others are refused.
+    /// With an epoch behind it, only in that one
+    #[arg(
+        long,
+        value_name = "LOG_ID[/EPOCH]",
+        env = "COUNTERSIGN_ACCEPT_LOG",
+        hide_env_values = true
+    )]
     accept_log: Option<String>,
 
     /// Keep the last good table in this file, sealed, and sign with it after a restart until a control

@@ -15,6 +15,7 @@ mod events;
 mod explain;
 mod group;
 mod key;
+mod log;
 mod node;
 mod publication;
 mod relay;
@@ -61,6 +62,9 @@ pub(crate) enum Command {
     /// Proof that the log is what it was, and what was when
     #[command(subcommand)]
     Audit(audit::Verb),
+    /// A log that no control plane has open
+    #[command(subcommand)]
+    Log(log::Verb),
     /// Data-plane nodes, and the revision each one signs with
     #[command(subcommand)]
     Node(node::Verb),
@@ -88,6 +92,7 @@ pub(crate) async fn run(command: Command, globals: &Globals) -> Result<(), Failu
         Command::Binding(verb) => binding::run(verb, globals).await,
         Command::Events(verb) => events::run(verb, globals).await,
         Command::Audit(verb) => audit::run(verb, globals).await,
+        Command::Log(verb) => log::run(&verb, globals),
         Command::Node(verb) => node::run(verb, globals).await,
         Command::Wait(args) => wait::run(args, globals).await,
         Command::Sign(args) => sign::run(&args, globals),

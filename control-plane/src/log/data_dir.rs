@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! lock         held while a process uses the directory; names its pid
-//! identity     the format and the log's id, written once
+//! identity     the format, the log's id, and its epoch, where it was ever restored under a new one
 //! sled/        the log
 //! segments/    the log again, in plain files that are only ever added, each with its checkpoint
 //! snapshots/   states, to start from
@@ -45,7 +45,16 @@ const LOCK_WAIT: Duration = Duration::from_millis(10);
 pub struct DataDir {
     path: PathBuf,
     log_id: LogId,
+    epoch: u64,
     _lock: File,
+}
+
+/// Whose log a directory holds. The epoch counts how often a copy was declared to go on from: 0 at
+/// first, and in directories from before there were any.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Identity {
+    pub(super) log_id: LogId,
+    pub(super) epoch: u64,
 }
 
 impl DataDir {
@@ -54,15 +63,15 @@ impl DataDir {
         disk::create_directory(path)?;
         let lock = lock(path)?;
         disk::remove_unfinished(path)?;
-        let log_id = match read_identity(path)? {
-            Some(log_id) => log_id,
+        let Identity { log_id, epoch } = match read_identity(path)? {
+            Some(identity) => identity,
             None => create_identity(path, new_log_id)?,
         };
         for directory in ["segments", "snapshots"] {
             disk::create_directory(&path.join(directory))?;
             disk::remove_unfinished(&path.join(directory))?;
         }
-        Ok(Self { path: path.to_owned(), log_id, _lock: lock })
+        Ok(Self { path: path.to_owned(), log_id, epoch, _lock: lock })
     }
 
     pub fn path(&self) -> &Path {
@@ -75,6 +84,19 @@ impl DataDir {
 
     pub fn attempts_path(&self) -> PathBuf {
         self.path.join("attempts")
+    }
+
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// Declares that the log goes on from what is here, whatever was written after it elsewhere: what
+    /// nodes have seen of it until now is another history from here on. Returns the new epoch.
+    pub fn begin_epoch(&mut self) -> Result<u64, DiskError> {
+        let (log_id, epoch) = (self.log_id, self.epoch + 1);
+        write_identity(&self.path, Identity { log_id, epoch })?;
+        self.epoch = epoch;
+        Ok(epoch)
     }
 
     pub fn keystore_path(&self) -> PathBuf {
@@ -198,21 +220,23 @@ fn read_pid(lock: &mut File) -> Option<u32> {
     None
 }
 
-pub(super) fn read_identity(directory: &Path) -> Result<Option<LogId>, OpenError> {
+pub(super) fn read_identity(directory: &Path) -> Result<Option<Identity>, OpenError> {
     let path = directory.join("identity");
     let Some(bytes) = disk::read_if_there(&path)? else {
         return Ok(None);
     };
     let text = String::from_utf8_lossy(&bytes);
-    let log_id = text
-        .strip_prefix(IDENTITY_FORMAT)
-        .and_then(|rest| rest.strip_prefix("\nlog_id ")?.strip_suffix('\n')?.parse().ok());
+    let identity = text.strip_prefix(IDENTITY_FORMAT).and_then(|rest| {
+        let rest = rest.strip_prefix("\nlog_id ")?.strip_suffix('\n')?;
+        let (log_id, epoch) = rest.split_once("\nepoch ").unwrap_or((rest, "0"));
+        Some(Identity { log_id: log_id.parse().ok()?, epoch: epoch.parse().ok()? })
+    });
     let what = format!("it is not `{IDENTITY_FORMAT}` and a log id");
-    log_id.map(Some).ok_or(OpenError::Corrupt { file: path, what })
+    identity.map(Some).ok_or(OpenError::Corrupt { file: path, what })
 }
 
 /// Only a directory without a log gets an identity, so that a lost one is noticed.
-fn create_identity(directory: &Path, log_id: LogId) -> Result<LogId, OpenError> {
+fn create_identity(directory: &Path, log_id: LogId) -> Result<Identity, OpenError> {
     let path = directory.join("identity");
     for other in ["sled", "segments", "snapshots", "checkpoint", "keystore"] {
         if directory.join(other).exists() {
@@ -220,6 +244,14 @@ fn create_identity(directory: &Path, log_id: LogId) -> Result<LogId, OpenError> 
             return Err(OpenError::Corrupt { file: path, what });
         }
     }
-    disk::replace(&path, format!("{IDENTITY_FORMAT}\nlog_id {log_id}\n").as_bytes())?;
-    Ok(log_id)
+    let identity = Identity { log_id, epoch: 0 };
+    write_identity(directory, identity)?;
+    Ok(identity)
+}
+
+fn write_identity(directory: &Path, identity: Identity) -> Result<(), DiskError> {
+    let Identity { log_id, epoch } = identity;
+    let epoch = if epoch == 0 { String::new() } else { format!("epoch {epoch}\n") };
+    let text = format!("{IDENTITY_FORMAT}\nlog_id {log_id}\n{epoch}");
+    disk::replace(&directory.join("identity"), text.as_bytes())
 }

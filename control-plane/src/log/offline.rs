@@ -37,13 +37,14 @@ pub enum StillError {
 impl StillLog {
     pub fn open(path: &Path) -> Result<Self, StillError> {
         let lock = lock(path)?;
-        let log_id = read_identity(path)?.ok_or_else(|| StillError::NoLog(path.to_owned()))?;
+        let log_id = read_identity(path)?.ok_or_else(|| StillError::NoLog(path.to_owned()))?.log_id;
         Ok(Self { path: path.to_owned(), log_id, _lock: lock })
     }
 
     /// The id of the log in a data directory, which a process may be using.
     pub fn id_at(path: &Path) -> Result<LogId, StillError> {
-        read_identity(path)?.ok_or_else(|| StillError::NoLog(path.to_owned()))
+        let identity = read_identity(path)?;
+        Ok(identity.ok_or_else(|| StillError::NoLog(path.to_owned()))?.log_id)
     }
 
     pub fn log_id(&self) -> LogId {

@@ -1,6 +1,7 @@
 //! A control plane in a directory of its own, and a node that says what the test tells it to say.
 
 use std::future::Future;
+use std::path::Path;
 use std::time::Duration;
 
 use countersign_control_plane::{Config, ControlPlane, start};
@@ -28,7 +29,7 @@ pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
 pub(crate) struct Plane {
     pub(crate) server: ControlPlane,
     pub(crate) channel: Channel,
-    _data_dir: tempfile::TempDir,
+    data_dir: tempfile::TempDir,
 }
 
 impl Plane {
@@ -42,7 +43,10 @@ impl Plane {
 
     /// A directory and addresses of its own, and otherwise as it says here.
     pub(crate) async fn with(config: Config) -> Self {
-        let data_dir = tempfile::tempdir().unwrap();
+        Self::on(tempfile::tempdir().unwrap(), config).await
+    }
+
+    async fn on(data_dir: tempfile::TempDir, config: Config) -> Self {
         let local = "127.0.0.1:0".parse().unwrap();
         let config = Config {
             data_dir: data_dir.path().to_owned(),
@@ -53,7 +57,18 @@ impl Plane {
         let server = start(config).await.unwrap();
         let address = format!("http://{}", server.grpc_address());
         let channel = Channel::from_shared(address).unwrap().connect().await.unwrap();
-        Self { server, channel, _data_dir: data_dir }
+        Self { server, channel, data_dir }
+    }
+
+    pub(crate) fn data_dir(&self) -> &Path {
+        self.data_dir.path()
+    }
+
+    /// Stops, has something done to the directory, and starts anew.
+    pub(crate) async fn restarts(self, meanwhile: impl FnOnce(&Path)) -> Self {
+        self.server.shutdown().await;
+        meanwhile(self.data_dir.path());
+        Self::on(self.data_dir, Config::default()).await
     }
 
     pub(crate) fn nodes(&self) -> NodesClient<Channel> {

@@ -12,6 +12,7 @@
 mod delivery;
 mod double;
 
+mod epoch;
 mod negotiation;
 mod scope;
 mod status;

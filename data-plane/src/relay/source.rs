@@ -77,6 +77,10 @@ impl Source for RelaySource {
         self.0.view.load().log_id
     }
 
+    fn epoch(&self) -> u64 {
+        self.0.view.load().epoch
+    }
+
     fn view(&self) -> Arc<View> {
         self.0.view.load_full()
     }
@@ -98,7 +102,8 @@ impl Source for RelaySource {
     fn resume(&self, hello: &v1::Hello) -> Result<Option<u64>, Refused> {
         let view = self.view();
         let head = view.tip.head;
-        if hello.log_id.parse::<LogId>().ok() != Some(view.log_id) || hello.revision == 0 {
+        let is_ours = hello.log_id.parse::<LogId>().ok() == Some(view.log_id);
+        if !is_ours || hello.epoch != view.epoch || hello.revision == 0 {
             return Ok(None);
         }
         if hello.revision > head.revision {

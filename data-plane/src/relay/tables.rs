@@ -15,7 +15,7 @@ use countersign_shared::digest::{TableDigest, Term, term};
 use countersign_shared::id::{EnvironmentId, LogId};
 use prost::Message;
 
-use crate::replica::{Outcome, PROTOCOL_VERSION, PROTOCOL_VERSION_MIN, Position};
+use crate::replica::{Outcome, PROTOCOL_VERSION, PROTOCOL_VERSION_MIN, Position, log_name};
 use crate::replica::{Unusable, Unwelcome};
 
 /// Kind and id, as the contract has them.
@@ -33,6 +33,7 @@ pub(crate) struct Table {
 #[derive(Debug, Clone)]
 pub(crate) struct View {
     pub(crate) log_id: LogId,
+    pub(crate) epoch: u64,
     pub(crate) tip: Tip,
     tables: Vec<Table>,
 }
@@ -43,7 +44,7 @@ pub(crate) struct Tables {
     /// None before the first complete snapshot.
     view: Option<Arc<View>>,
     /// What the Welcome said.
-    stream: Option<(LogId, Vec<ServedEnvironment>)>,
+    stream: Option<((LogId, u64), Vec<ServedEnvironment>)>,
     /// A snapshot that is still coming in, or why it cannot be used.
     staged: Option<Result<Vec<Table>, Unusable>>,
     needs_snapshot: bool,
@@ -69,7 +70,7 @@ impl View {
     pub(crate) fn none() -> Self {
         let log_id = LogId::from_bytes([0; 16]);
         let tip = Tip { head: Head::genesis(log_id), digests: Arc::default() };
-        Self { log_id, tip, tables: Vec::new() }
+        Self { log_id, epoch: 0, tip, tables: Vec::new() }
     }
 
     /// By id or name.
@@ -102,6 +103,7 @@ impl Tables {
         match &self.view {
             Some(view) if !self.needs_snapshot => Position {
                 log_id: view.log_id.to_string(),
+                epoch: view.epoch,
                 revision: view.tip.head.revision,
                 hash: view.tip.head.hash.as_bytes().to_vec(),
             },
@@ -120,9 +122,10 @@ impl Tables {
             Ok(ServedEnvironment { id, name: served.name.clone() })
         });
         let served = served.collect::<Result<Vec<_>, _>>()?;
-        let ours = self.view.as_ref().map(|view| view.log_id);
-        let (is_ours, theirs) = (ours.is_none_or(|ours| ours == log_id), log_id.to_string());
-        if let Some(ours) = ours.filter(|_| !is_ours).map(|ours| ours.to_string()) {
+        let (log, theirs) = ((log_id, welcome.epoch), log_name(&log_id.to_string(), welcome.epoch));
+        let ours = self.view.as_ref().map(|view| (view.log_id, view.epoch));
+        if let Some((ours, epoch)) = ours.filter(|ours| *ours != log) {
+            let ours = log_name(&ours.to_string(), epoch);
             return Err(Unwelcome::ForeignRelayedLog { ours, theirs });
         }
         if welcome.resumed {
@@ -135,7 +138,7 @@ impl Tables {
             }
         }
         self.staged = None;
-        self.stream = Some((log_id, served));
+        self.stream = Some((log, served));
         Ok(())
     }
 
@@ -227,14 +230,19 @@ impl Tables {
     }
 
     fn view_of(&self, head: Head, tables: Vec<Table>) -> Result<View, Unusable> {
-        let Some((log_id, _)) = &self.stream else {
+        let Some(((log_id, epoch), _)) = &self.stream else {
             return Err(Unusable::message("it came before the Welcome"));
         };
         let mut digests = Digests::default();
         for table in &tables {
             *digests.entry(table.environment.id) = table.digest;
         }
-        Ok(View { log_id: *log_id, tip: Tip { head, digests: Arc::new(digests) }, tables })
+        Ok(View {
+            log_id: *log_id,
+            epoch: *epoch,
+            tip: Tip { head, digests: Arc::new(digests) },
+            tables,
+        })
     }
 }
 

@@ -126,6 +126,7 @@ impl Upstream {
             protocol_version: PROTOCOL_VERSION,
             environments: self.environments.clone(),
             log_id: position.log_id,
+            epoch: position.epoch,
             revision: position.revision,
             hash: position.hash,
             relay: true,

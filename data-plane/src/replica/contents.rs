@@ -51,6 +51,7 @@ impl Contents {
         });
         let welcome = v1::Welcome {
             log_id: self.position.log_id.clone(),
+            epoch: self.position.epoch,
             protocol_version: PROTOCOL_VERSION,
             environments: served.collect(),
             ..v1::Welcome::default()

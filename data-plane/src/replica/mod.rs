@@ -31,6 +31,7 @@ pub type DeliveryKeys = BTreeMap<EnvironmentId, Arc<DeliveryKey>>;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Position {
     pub log_id: String,
+    pub epoch: u64,
     pub revision: u64,
     pub hash: Vec<u8>,
 }
@@ -126,10 +127,20 @@ impl Replica {
         self.complete.then_some(Contents { position, digest, environments })
     }
 
+    /// Whether this log takes the place of whatever is held: one that was accepted by its id, in
+    /// whatever epoch, or by its id and this epoch.
+    fn accepts(&self, log_id: &str, epoch: u64) -> bool {
+        self.accepted_log.as_ref().is_some_and(|accepted| {
+            let (accepted_id, in_epoch) = accepted.split_once('/').unzip();
+            accepted_id.unwrap_or(accepted) == log_id
+                && in_epoch.is_none_or(|accepted| accepted.parse() == Ok(epoch))
+        })
+    }
+
     /// What to say in a Hello: nothing where only a snapshot would help. A node that waits for
     /// another log to accept stays a witness of its own.
     pub fn hello(&self) -> Position {
-        let takes_its_own_anew = self.accepted_log.as_ref() == Some(&self.position.log_id);
+        let takes_its_own_anew = self.accepts(&self.position.log_id, self.position.epoch);
         let wants_snapshot = self.needs_snapshot || takes_its_own_anew;
         if wants_snapshot { Position::default() } else { self.position.clone() }
     }
@@ -174,14 +185,17 @@ impl Replica {
             return Err(Unwelcome::ProtocolVersion(welcome.protocol_version));
         }
         let mut stream = Stream::of(welcome, keys)?;
-        let other_log = self.complete && welcome.log_id != self.position.log_id;
-        if other_log && self.accepted_log.as_ref() != Some(&welcome.log_id) {
-            let (ours, theirs) = (self.position.log_id.clone(), welcome.log_id.clone());
+        let Position { log_id, epoch, .. } = &self.position;
+        let is_other = welcome.log_id != *log_id || welcome.epoch != *epoch;
+        let other_log = self.complete && is_other;
+        let names = || (log_name(log_id, *epoch), log_name(&welcome.log_id, welcome.epoch));
+        if other_log && !self.accepts(&welcome.log_id, welcome.epoch) {
+            let (ours, theirs) = names();
             return Err(Unwelcome::ForeignLog { ours, theirs });
         }
         if welcome.resumed {
             if other_log || !self.complete {
-                let (ours, theirs) = (self.position.log_id.clone(), welcome.log_id.clone());
+                let (ours, theirs) = names();
                 return Err(Unwelcome::OtherLog { ours, theirs });
             }
             let served = stream.environments.iter().map(|served| served.id);
@@ -221,7 +235,7 @@ impl Replica {
         let staged = self.staged.take();
         let staged = staged.unwrap_or_else(|| Staged::empty(&self.stream, self.keeps_encoded));
         let unusable = staged.unusable.or_else(|| {
-            let is_accepted = self.accepted_log.as_ref() == Some(&self.stream.log_id);
+            let is_accepted = self.accepts(&self.stream.log_id, self.stream.epoch);
             if self.complete && !is_accepted { self.going_back(end.revision) } else { None }
         });
         let dangling = || staged.environments.iter().find_map(EnvironmentReplica::dangling);
@@ -232,7 +246,9 @@ impl Replica {
         self.changed = Changed::All;
         self.complete = true;
         self.needs_snapshot = false;
-        self.accepted_log.take_if(|accepted| *accepted == self.stream.log_id);
+        if self.accepts(&self.stream.log_id, self.stream.epoch) {
+            self.accepted_log = None;
+        }
         self.advance(end.revision, &end.hash);
         self.acknowledge(&end.digest)
     }
@@ -295,8 +311,8 @@ impl Replica {
     }
 
     fn advance(&mut self, revision: u64, hash: &[u8]) {
-        let log_id = self.stream.log_id.clone();
-        self.position = Position { log_id, revision, hash: hash.to_vec() };
+        let (log_id, epoch) = (self.stream.log_id.clone(), self.stream.epoch);
+        self.position = Position { log_id, epoch, revision, hash: hash.to_vec() };
     }
 
     fn acknowledge(&self, theirs: &[u8]) -> Outcome {
@@ -309,6 +325,11 @@ impl Replica {
         self.needs_snapshot = true;
         Outcome::Nack { revision, unusable }
     }
+}
+
+/// A log and its epoch, as `--accept-log` takes them.
+pub(crate) fn log_name(log_id: &str, epoch: u64) -> String {
+    if epoch == 0 { log_id.to_owned() } else { format!("{log_id}/{epoch}") }
 }
 
 impl Staged {

@@ -21,6 +21,7 @@ fn welcome(log_id: &str, resumed: bool) -> v1::Welcome {
         bookmark_interval_ms: 1_000,
         environments: vec![served(ENVIRONMENT, "RELEASE"), served(OTHER_ENVIRONMENT, "TEST")],
         resumed,
+        ..v1::Welcome::default()
     }
 }
 
@@ -239,6 +240,29 @@ fn a_welcome_that_does_not_fit_is_not_gone_along_with() {
     let foreign = Err(Unwelcome::ForeignLog { ours, theirs });
     assert_eq!(goes(&mut replica, &welcome("log-b", false)), foreign);
     assert_eq!(goes(&mut replica, &welcome("log-b", true)), foreign);
+}
+
+#[test]
+fn another_epoch_of_the_log_is_another_log() {
+    let restored = v1::Welcome { epoch: 2, ..welcome("log-a", false) };
+    let mut replica = given();
+    let (ours, theirs) = ("log-a".to_owned(), "log-a/2".to_owned());
+    assert_eq!(goes(&mut replica, &restored), Err(Unwelcome::ForeignLog { ours, theirs }));
+    let mut waits = given().accepting(Some("log-a/3".to_owned()));
+    assert!(goes(&mut waits, &restored).is_err(), "only that epoch is accepted");
+    for accepted in ["log-a", "log-a/2"] {
+        let mut replica = given().keeping_encoded().accepting(Some(accepted.to_owned()));
+        assert_eq!(goes(&mut replica, &restored), Ok(true));
+        let end = v1::SnapshotEnd { revision: 1, hash: vec![1; 32], digest: vec![0; 32] };
+        acked(&replica.snapshot_end(&end));
+        let position = replica.hello();
+        assert_eq!((position.epoch, position.revision), (2, 1), "{accepted}");
+        let kept = replica.contents().unwrap().messages().next().unwrap().message;
+        assert!(
+            matches!(kept, Some(v1::subscribe_response::Message::Welcome(welcome)) if welcome.epoch == 2)
+        );
+        assert!(goes(&mut replica, &welcome("log-a", false)).is_err(), "it does not go back");
+    }
 }
 
 #[test]

@@ -44,6 +44,7 @@ pub enum Unwelcome {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Stream {
     pub(super) log_id: String,
+    pub(super) epoch: u64,
     pub(super) environments: Vec<Served>,
 }
 
@@ -62,7 +63,7 @@ impl Stream {
             Ok(Served { id, name: served.name.clone(), delivery: keys.get(&id).cloned() })
         };
         let environments = welcome.environments.iter().map(served).collect::<Result<_, _>>()?;
-        Ok(Self { log_id: welcome.log_id.clone(), environments })
+        Ok(Self { log_id: welcome.log_id.clone(), epoch: welcome.epoch, environments })
     }
 
     /// Keys that came open secrets from here on; where none came, those that are held do.

@@ -154,7 +154,7 @@ impl<S: Source> Sync for Streams<S> {
             self.bookmark_interval,
             self.source.feed(),
         );
-        let mut welcome = stream.welcome(self.source.log_id(), &served);
+        let mut welcome = stream.welcome((self.source.log_id(), self.source.epoch()), &served);
         welcome.protocol_version = protocol_version;
         delivery::add_keys(&self.source, &hello, &mut welcome).await?;
         let now_ms = (self.now_ms)();

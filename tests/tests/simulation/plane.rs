@@ -142,14 +142,14 @@ impl Running {
         let served: Result<Vec<_>, _> = hello.environments.iter().map(find).collect();
         let served = served.map_err(|_| Refused::UnknownEnvironment)?;
         let environments = served.iter().map(|environment| environment.id).collect();
-        let resume = match source::resume(hello, self.log_id, &self.feed, &*self.reader) {
+        let resume = match source::resume(hello, (self.log_id, 0), &self.feed, &*self.reader) {
             Ok(resume) => resume,
             Err(Refusal::RolledBack { .. }) => return Err(Refused::RolledBack),
             Err(error) => panic!("{error}"),
         };
         let interval = Duration::from_millis(BOOKMARK_INTERVAL_MS);
         let stream = NodeStream::begin(environments, resume, interval, &self.feed);
-        let mut welcome = stream.welcome(self.log_id, &served);
+        let mut welcome = stream.welcome((self.log_id, 0), &served);
         let log_id = self.log_id.to_string();
         for (served, environment) in welcome.environments.iter_mut().zip(stream.environments()) {
             let (environment, node, instance) = (*environment, &*hello.node, &*hello.instance);

@@ -108,6 +108,7 @@ impl Stream {
             bookmark_interval_ms: self.bookmark_interval_ms,
             environments: environments.map(|(at, name)| served(at, name)).collect(),
             resumed,
+            ..Welcome::default()
         }))
         .await;
     }
