@@ -54,7 +54,7 @@ impl<'w> Account<'w> {
 
     pub(super) fn routed(&self, class: RouteClass, route: &Route) {
         self.class.set(class);
-        self.note(|record| record.route = Some(route.definition.path.clone()));
+        self.note(|record| record.route = Some(route.definition().path.clone()));
     }
 
     /// Tells the backend of the trace, where there is one.

@@ -125,7 +125,7 @@ async fn forward(
     let forwarded = headers::forward(&mut head.headers, &client.peer);
     let mut ours = Ours::new(&place.host, request_id, forwarded);
     account.trace_on(&mut head.headers);
-    let policy = plan.route.body_policy();
+    let policy = plan.route.body_policy;
     let (payload, body, began) = match plan.signer {
         Some(Signer::Hmac(_)) if body::is_to_be_read(&body, policy) => {
             let (payload, body) = Box::pin(body::read(body, policy, worker.limits())).await?;
@@ -218,7 +218,7 @@ fn route<'t>(
     };
     let target = routed.route.target(&path, &routed.params, routed.rest, head.uri.query());
     let target = target.map_err(|e| Refusal::bad_request(e.to_string()))?;
-    let upgrade = admitted.asks_for_websocket && routed.route.definition.websocket;
+    let upgrade = admitted.asks_for_websocket && routed.route.websocket;
     Ok(Plan { route: routed.route, signer, target, upgrade })
 }
 

@@ -182,7 +182,7 @@ impl EnvironmentReplica {
 
 fn refers_to(resource: &Resource) -> Option<Key> {
     match resource {
-        Resource::Route(route) => Some(Key::Group(route.group)),
+        Resource::Route(route) => Some(Key::Group(route.group())),
         Resource::Binding(signature_key) => Some(Key::Signer(*signature_key)),
         Resource::Group(_) | Resource::Signer(_) => None,
     }

@@ -27,7 +27,7 @@ pub enum Key {
 #[derive(Debug, Clone)]
 pub enum Resource {
     Group(Arc<[Domain]>),
-    Route(Arc<Route>),
+    Route(Route),
     Signer(Arc<SignatureKey>),
     Binding(KeyId),
 }
@@ -127,7 +127,7 @@ impl Resource {
                     refused(&broken.collect::<Vec<_>>().join("; "))
                 })?;
                 let route = Route::new(group, definition, destinations);
-                Ok(Self::Route(Arc::new(route.map_err(|e| refused(&e))?)))
+                Ok(Self::Route(route.map_err(|e| refused(&e))?))
             }
             Key::Signer(id) => {
                 let signer: v1::SignerResource = decode(key, encoded)?;

@@ -119,7 +119,7 @@ impl Wanted {
     }
 
     fn is_met_by(&self, listed: &Listed<'_>) -> bool {
-        let definition = &listed.route.definition;
+        let definition = listed.route.definition();
         let is = |wanted: &Option<String>, actual: Option<&str>| {
             wanted.as_ref().is_none_or(|wanted| Some(wanted.as_str()) == actual)
         };
@@ -146,7 +146,7 @@ fn token_of(place: ListPlace) -> String {
 
 impl<'t> Row<'t> {
     fn of(listed: &Listed<'t>) -> Self {
-        let definition = &listed.route.definition;
+        let definition = listed.route.definition();
         let backend = &definition.backend;
         Self {
             environment: listed.environment,

@@ -95,7 +95,7 @@ impl EnvironmentBuilder {
                 (Key::Group(id), resource) => self.group(id, resource, &mut dirty),
                 (Key::Route(id), Some(Resource::Route(route))) => {
                     let signer = self.bound_signer(copy, id);
-                    let entry = Entry { api: id, route: Arc::clone(route), signer };
+                    let entry = Entry { api: id, route: route.clone(), signer };
                     self.route(part, id, Some(entry), &mut dirty);
                 }
                 (Key::Route(id), _) => self.route(part, id, None, &mut dirty),
@@ -142,17 +142,17 @@ impl EnvironmentBuilder {
         let former = self.routes.get(api).and_then(|slot| part.entries.get(slot)?.clone());
         let answers_as_before = match (&former, &entry) {
             (Some(former), Some(entry)) => {
-                former.route.group == entry.route.group
-                    && former.route.definition.shape() == entry.route.definition.shape()
+                former.route.group() == entry.route.group()
+                    && former.route.definition().shape() == entry.route.definition().shape()
             }
             _ => false,
         };
         if !answers_as_before {
             if let Some(former) = &former {
-                self.touch(former.route.group, dirty).remove(&api);
+                self.touch(former.route.group(), dirty).remove(&api);
             }
             if let Some(entry) = &entry {
-                self.touch(entry.route.group, dirty).insert(api);
+                self.touch(entry.route.group(), dirty).insert(api);
             }
         }
         let slot =
@@ -226,7 +226,7 @@ impl EnvironmentBuilder {
         let routes = apis.iter().filter_map(|api| {
             let slot = self.routes.get(*api)?;
             let entry = part.entries.get(slot)?.as_ref()?;
-            Some((*api, &*entry.route, slot))
+            Some((*api, &entry.route, slot))
         });
         let (router, shadowed) = HostRouter::build(routes);
         for api in shadowed {

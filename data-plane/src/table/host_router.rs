@@ -63,7 +63,7 @@ impl HostRouter {
     }
 
     fn insert(&mut self, route: &Route, slot: Slot) -> Result<(), Taken> {
-        let definition = &route.definition;
+        let definition = route.definition();
         let (path, method) = (&definition.path, definition.method);
         let segments = slashes(path.as_str());
         match definition.match_mode {

@@ -6,30 +6,30 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 #[derive(Debug)]
 pub struct InFlight {
-    count: Arc<AtomicU32>,
+    count: AtomicU32,
     most: u32,
 }
 
 /// Counts until it is dropped.
 #[derive(Debug)]
-pub struct Permit(Arc<AtomicU32>);
+pub struct Permit(Arc<InFlight>);
 
 impl InFlight {
     pub fn at_most(most: u32) -> Self {
-        Self { count: Arc::default(), most }
+        Self { count: AtomicU32::new(0), most }
     }
 
     /// None where there are as many as there may be.
-    pub fn enter(&self) -> Option<Permit> {
+    pub fn enter(self: &Arc<Self>) -> Option<Permit> {
         let raised = |count: u32| count.checked_add(1).filter(|count| *count <= self.most);
         self.count.fetch_update(Relaxed, Relaxed, raised).ok()?;
-        Some(Permit(Arc::clone(&self.count)))
+        Some(Permit(Arc::clone(self)))
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Relaxed);
+        self.0.count.fetch_sub(1, Relaxed);
     }
 }
 
@@ -39,7 +39,7 @@ mod tests {
 
     #[test]
     fn one_that_ends_makes_room_for_the_next() {
-        let in_flight = InFlight::at_most(2);
+        let in_flight = Arc::new(InFlight::at_most(2));
         let first = in_flight.enter().unwrap();
         let _second = in_flight.enter().unwrap();
         assert!(in_flight.enter().is_none());

@@ -44,7 +44,7 @@ impl Environment {
         let entries = self.entries.iter().enumerate().skip(first);
         entries.filter_map(move |(slot, entry)| {
             let entry = entry.as_ref()?;
-            let group = entry.route.group;
+            let group = entry.route.group();
             let key = entry.signer.and_then(|slot| self.signers.get(slot)?.as_deref());
             Some(Listed {
                 place: ListPlace { environment: at, slot },

@@ -58,10 +58,12 @@ struct Environment {
     domains: Arc<HashMap<GroupId, Arc<[Domain]>>>,
 }
 
+/// A line of the processor's cache: a request waits for one, not for two.
 #[derive(Debug, Clone)]
+#[repr(align(64))]
 struct Entry {
     api: ApiId,
-    route: Arc<Route>,
+    route: Route,
     signer: Option<Slot>,
 }
 

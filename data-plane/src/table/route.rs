@@ -5,20 +5,31 @@ use std::sync::Arc;
 
 use countersign_shared::api::{ApiDefinition, BodyPolicy};
 use countersign_shared::id::GroupId;
-use countersign_shared::signing::{Target, TargetError};
+use countersign_shared::signing::{QueryMode, Target, TargetError};
 
 use super::destination::{Destination, Destinations};
 use super::in_flight::InFlight;
 use super::params::Params;
 
-/// A published API, ready to be forwarded to.
-#[derive(Debug)]
+/// A published API, ready to be forwarded to. What each request needs stands here, few words side by
+/// side: of many routes hardly one is in the processor's cache, and each place is a wait. A clone
+/// shares the rest.
+#[derive(Debug, Clone)]
 pub struct Route {
-    pub group: GroupId,
-    pub definition: ApiDefinition,
     pub destination: Arc<Destination>,
     /// None where any number of requests may be under way.
-    pub in_flight: Option<InFlight>,
+    pub in_flight: Option<Arc<InFlight>>,
+    pub body_policy: BodyPolicy,
+    query_mode: QueryMode,
+    pub websocket: bool,
+    published: Arc<Published>,
+}
+
+/// What requests do without.
+#[derive(Debug)]
+struct Published {
+    group: GroupId,
+    definition: ApiDefinition,
 }
 
 /// The definition cannot be served by this node.
@@ -39,8 +50,23 @@ impl Route {
     ) -> Result<Self, InvalidRoute> {
         let destination = destinations.of(Arc::clone(&definition.backend))?;
         definition.backend = Arc::clone(&destination.backend);
-        let in_flight = definition.backend.concurrency_max.map(InFlight::at_most);
-        Ok(Self { group, definition, destination, in_flight })
+        let concurrency_max = definition.backend.concurrency_max;
+        Ok(Self {
+            destination,
+            in_flight: concurrency_max.map(|most| Arc::new(InFlight::at_most(most))),
+            body_policy: definition.body_policy,
+            query_mode: definition.query_mode,
+            websocket: definition.websocket,
+            published: Arc::new(Published { group, definition }),
+        })
+    }
+
+    pub fn group(&self) -> GroupId {
+        self.published.group
+    }
+
+    pub fn definition(&self) -> &ApiDefinition {
+        &self.published.definition
     }
 
     /// The one string that is signed and sent. `path` is the cleaned path, `rest` what follows
@@ -52,14 +78,10 @@ impl Route {
         rest: &str,
         query: Option<&str>,
     ) -> Result<Target, TargetError> {
-        self.destination.target((path, params, rest), query, self.definition.query_mode)
-    }
-
-    pub fn body_policy(&self) -> BodyPolicy {
-        self.definition.body_policy
+        self.destination.target((path, params, rest), query, self.query_mode)
     }
 
     pub fn retries(&self) -> u32 {
-        self.definition.backend.retries
+        self.destination.backend.retries
     }
 }

@@ -39,7 +39,7 @@ pub(crate) fn table(node: &Node, histories: &Histories) -> Result<(), Broken> {
     for listed in table.list(ListPlace::default()) {
         let environment = environments[listed.place.environment];
         let expected = Expected {
-            path: listed.route.definition.path.to_string(),
+            path: listed.route.definition().path.to_string(),
             domains: listed.domains.iter().map(ToString::to_string).collect(),
             signed_by: listed.key.map(|key| (key.id, key.key.to_string(), key.fingerprint)),
         };

@@ -80,7 +80,7 @@ fn of_two_routes_of_one_shape_the_older_stays() {
 fn best(routes: &[Route], method: Method, path: &str) -> Option<Slot> {
     let segments: Vec<&str> = path.split('/').collect();
     let candidates = routes.iter().enumerate().filter_map(|(at, route)| {
-        let definition = &route.definition;
+        let definition = route.definition();
         let pattern: Vec<&str> = match definition.path.as_str() {
             "/" if definition.match_mode == MatchMode::Swa => vec![""],
             path => path.split('/').collect(),
@@ -122,7 +122,7 @@ proptest! {
         let methods = [Method::Get, Method::Post, Method::Any];
         let modes = |swa| if swa { MatchMode::Swa } else { MatchMode::Normal };
         let all = routes.into_iter().map(|(m, path, swa)| route(methods[m], &path, modes(swa)));
-        let by_shape: BTreeMap<_, _> = all.map(|route| (route.definition.shape(), route)).collect();
+        let by_shape: BTreeMap<_, _> = all.map(|route| (route.definition().shape(), route)).collect();
         let routes: Vec<Route> = by_shape.into_values().collect();
         let (router, shadowed) = build(&routes);
         prop_assert_eq!(shadowed, vec![]);
