@@ -37,12 +37,15 @@ impl Commits {
         commits.get(first).map(|(_, at)| *at)
     }
 
-    /// When each commit after one revision and up to another became visible, oldest first.
-    pub fn between(&self, after: u64, up_to: u64) -> Vec<Instant> {
+    /// Tells when each commit after one revision and up to another became visible, oldest first.
+    pub fn each_between(&self, after: u64, up_to: u64, mut tell: impl FnMut(Instant)) {
+        if up_to <= after {
+            return;
+        }
         let commits = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let first = commits.partition_point(|(known, _)| *known <= after);
         let wanted = commits.iter().skip(first).take_while(|(known, _)| *known <= up_to);
-        wanted.map(|(_, at)| *at).collect()
+        wanted.for_each(|(_, at)| tell(*at));
     }
 }
 
@@ -64,9 +67,14 @@ mod tests {
         assert_eq!(commits.first_after(4), Some(at(10)));
         assert_eq!(commits.first_after(5), Some(at(10)), "a revision within a commit");
         assert_eq!(commits.first_after(7), None);
-        assert_eq!(commits.between(4, 7), [at(10), at(20)]);
-        assert_eq!(commits.between(4, 6), [at(10)]);
-        assert!(commits.between(7, 7).is_empty());
+        let between = |after, up_to| {
+            let mut told = vec![];
+            commits.each_between(after, up_to, |at| told.push(at));
+            told
+        };
+        assert_eq!(between(4, 7), [at(10), at(20)]);
+        assert_eq!(between(4, 6), [at(10)]);
+        assert!(between(7, 7).is_empty());
         assert_eq!(commits.newest(), 7);
     }
 

@@ -2,6 +2,7 @@
 //! and what an answer means is decided there and not here.
 
 use std::convert::Infallible;
+use std::pin::pin;
 use std::time::Duration;
 
 use countersign_proto::convert::InvalidField;
@@ -10,7 +11,8 @@ use countersign_proto::v1::subscribe_request::Message as FromNode;
 use countersign_proto::v1::subscribe_response::Message as ToNode;
 use futures_util::StreamExt;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until};
+use tokio_stream::wrappers::WatchStream;
 use tonic::{Code, Status, Streaming};
 
 use super::gate::Turn;
@@ -66,13 +68,22 @@ impl<S: Source> Subscription<S> {
         replaced: &mut oneshot::Receiver<()>,
     ) -> Result<Infallible, Ended> {
         self.send(ToNode::Welcome(welcome)).await?;
-        let mut revision = self.streams.source.revision();
+        // What is waited for stays registered from round to round: most rounds are a revision or an
+        // Ack, and thousands of streams have them at once.
+        let mut revisions = WatchStream::from_changes(self.streams.source.revision());
         let mut stopping = self.streams.stopping.clone();
+        let mut stops = pin!(stopped(&mut stopping));
+        let mut sleep = pin!(sleep_until(self.began));
         loop {
             self.send_due().await?;
+            // What is due moves away with every message, and the sleep follows when it is over.
             let due = self.began + self.stream.bookmark_at();
+            if sleep.is_elapsed() || due < sleep.deadline() {
+                sleep.as_mut().reset(due);
+            }
             tokio::select! {
-                () = stopped(&mut stopping) => {
+                biased;
+                () = &mut stops => {
                     let message = "the control plane is stopping";
                     return Err(Ended::Said(status::status(Code::Unavailable, "STOPPING", message, [])));
                 }
@@ -85,9 +96,9 @@ impl<S: Source> Subscription<S> {
                     Some(Ok(_)) => {}
                     Some(Err(_)) | None => return Err(Ended::Gone),
                 },
-                moved = revision.changed() => moved.map_err(|_| Ended::Gone)?,
+                moved = revisions.next() => { moved.ok_or(Ended::Gone)?; }
                 () = comes(&mut self.turn) => {}
-                _ = timeout_at(due, std::future::pending::<()>()) => {}
+                () = &mut sleep => {}
             }
         }
     }

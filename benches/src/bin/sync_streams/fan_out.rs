@@ -33,6 +33,9 @@ struct Changes {
     /// Milliseconds from the write's begin, and from its answer, until the last client had it.
     had: Sample,
     had_after_answer: Sample,
+    /// The same until the last client had written its acknowledgement.
+    sent: Sample,
+    sent_after_answer: Sample,
     /// The same until the server had the last acknowledgement, rounded up.
     acked: Sample,
     acked_after_answer: Sample,
@@ -104,6 +107,8 @@ async fn of_ours(
         let last = shared.arrivals.complete().await;
         tokio::time::sleep(SETTLE).await;
         let spent = before.spent(&shared.traffic);
+        // Nothing but answers is written now.
+        let sent = shared.traffic.sent_at().map_or(last, |sent| sent.max(last));
         let heard = loop {
             if let Some(heard) = gateway.last_heard(streams, revision).await {
                 // It is told in milliseconds, cut off.
@@ -113,6 +118,10 @@ async fn of_ours(
         };
         if number >= WARM_UP {
             found.add((written.begun, written.answered), last, &spent);
+            found.sent.add(ms(sent - written.begun));
+            found
+                .sent_after_answer
+                .add(ms(sent - written.begun) - ms(written.answered - written.begun));
             found.acked.add(ms(heard) - ms(asked));
             found.acked_after_answer.add(ms(heard) - ms(answered));
         }
@@ -202,6 +211,12 @@ fn report(settings: &Settings, ours: &Changes, theirs: &Changes, memory_kib: f64
         (
             "its answer until the last client has it",
             &ours.had_after_answer,
+            &theirs.had_after_answer,
+        ),
+        ("its begin until the last client has sent its Ack", &ours.sent, &theirs.had),
+        (
+            "its answer until the last client has sent its Ack",
+            &ours.sent_after_answer,
             &theirs.had_after_answer,
         ),
         ("its begin until the last Ack is heard", &ours.acked, &theirs.had),

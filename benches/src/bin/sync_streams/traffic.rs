@@ -2,10 +2,11 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Instant;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -15,11 +16,22 @@ use tokio::net::TcpStream;
 pub(crate) struct Traffic {
     received: AtomicU64,
     sent: AtomicU64,
+    sent_at: Mutex<Option<Instant>>,
 }
 
 impl Traffic {
     pub(crate) fn bytes(&self) -> u64 {
         self.received.load(Relaxed) + self.sent.load(Relaxed)
+    }
+
+    /// When a client wrote last.
+    pub(crate) fn sent_at(&self) -> Option<Instant> {
+        *self.sent_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn count_sent(&self, bytes: usize) {
+        self.sent.fetch_add(bytes as u64, Relaxed);
+        *self.sent_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 }
 
@@ -58,7 +70,7 @@ impl AsyncWrite for Counted {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = ready!(Pin::new(&mut self.socket).poll_write(context, bytes))?;
-        self.traffic.sent.fetch_add(written as u64, Relaxed);
+        self.traffic.count_sent(written);
         Poll::Ready(Ok(written))
     }
 
@@ -68,7 +80,7 @@ impl AsyncWrite for Counted {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = ready!(Pin::new(&mut self.socket).poll_write_vectored(context, slices))?;
-        self.traffic.sent.fetch_add(written as u64, Relaxed);
+        self.traffic.count_sent(written);
         Poll::Ready(Ok(written))
     }
 
