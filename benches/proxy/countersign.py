@@ -25,7 +25,7 @@ class Gateway:
         self.directory = directory / f"{name}-gateway"
         shutil.rmtree(self.directory, ignore_errors=True)
         self.directory.mkdir()
-        command = [ours("countersign"), "control-plane", "--data-dir", self.directory / "data"]
+        command = [ours("countersign"), "control-plane", "--plaintext", "--data-dir", self.directory / "data"]
         command += ["--listen", at(f"{name} grpc"), "--status-listen", at(f"{name} plane status")]
         self.control_plane = Process("control-plane", command, self.directory)
         try:

@@ -1,7 +1,10 @@
 //! The arguments that many verbs share, and the command line as a whole. What a verb alone
 //! takes stands in the verb's file.
 
+use std::path::PathBuf;
+
 use clap::{Args, Parser};
+use countersign_transport::{CertificateFiles, ClientFiles};
 
 use crate::client::ControlPlane;
 use crate::cmd::Command;
@@ -58,6 +61,22 @@ pub(crate) struct Globals {
     #[arg(value_delimiter = ',', default_value = DEFAULT_CONTROL_PLANE)]
     pub(crate) control_plane: Vec<String>,
 
+    /// Who vouches for a control plane at https://, in PEM; left out: whom this system trusts
+    #[arg(long, global = true, value_name = "FILE", env = "COUNTERSIGN_CONTROL_PLANE_CA")]
+    #[arg(hide_env_values = true)]
+    pub(crate) control_plane_ca: Option<PathBuf>,
+
+    /// The certificate that is shown there, in PEM, then those that lead to its authority. It says who
+    /// calls, and is read again for each connection
+    #[arg(long, global = true, value_name = "FILE", env = "COUNTERSIGN_CONTROL_PLANE_CERT")]
+    #[arg(hide_env_values = true)]
+    pub(crate) control_plane_cert: Option<PathBuf>,
+
+    /// The certificate's private key in PEM
+    #[arg(long, global = true, value_name = "FILE", env = "COUNTERSIGN_CONTROL_PLANE_KEY")]
+    #[arg(hide_env_values = true)]
+    pub(crate) control_plane_key: Option<PathBuf>,
+
     /// How results are printed
     #[arg(
         long,
@@ -76,13 +95,28 @@ impl Globals {
     /// Connects to the first control plane that answers.
     pub(crate) async fn plane(&self) -> Result<ControlPlane, Failure> {
         let mut failure = Failure::usage("no control plane is named");
+        let files = self.tls()?;
         for address in &self.control_plane {
-            match ControlPlane::connect(address).await {
+            match ControlPlane::connect(address, &files).await {
                 Ok(plane) => return Ok(plane),
                 Err(reason) => failure = reason,
             }
         }
         Err(failure)
+    }
+
+    /// Whom control planes are trusted by, and what is shown to them.
+    pub(crate) fn tls(&self) -> Result<ClientFiles, Failure> {
+        let own = match (self.control_plane_cert.clone(), self.control_plane_key.clone()) {
+            (Some(certificate), Some(key)) => Some(CertificateFiles { certificate, key }),
+            (None, None) => None,
+            _ => {
+                return Err(Failure::usage(
+                    "--control-plane-cert and --control-plane-key go together: give both or none",
+                ));
+            }
+        };
+        Ok(ClientFiles { ca: self.control_plane_ca.clone(), own })
     }
 
     /// Where results go.

@@ -6,6 +6,7 @@ mod refusal;
 use std::time::Duration;
 
 use countersign_proto::v1;
+use countersign_transport::{ClientFiles, client};
 pub(crate) use tonic::Response;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
@@ -33,10 +34,14 @@ pub(crate) struct ControlPlane {
 }
 
 impl ControlPlane {
-    /// Connects to an address such as `http://127.0.0.1:7400`.
-    pub(crate) async fn connect(address: &str) -> Result<Self, Failure> {
+    /// Connects to an address such as `https://10.0.0.1:7400`.
+    pub(crate) async fn connect(address: &str, files: &ClientFiles) -> Result<Self, Failure> {
         let endpoint = endpoint(address)?;
-        let channel = endpoint.connect().await.map_err(|error| unreachable(address, &error))?;
+        if endpoint.uri().scheme_str() == Some("https") {
+            files.check().map_err(|error| Failure::usage(error.to_string()))?;
+        }
+        let channel = client::connect(&endpoint, files).await;
+        let channel = channel.map_err(|error| unreachable(address, &error))?;
         Ok(Self { wire: InterceptedService::new(channel, Caller { actor: actor() }) })
     }
 }
@@ -79,17 +84,16 @@ impl Interceptor for Caller {
 fn endpoint(address: &str) -> Result<Endpoint, Failure> {
     let usage = |what: &str| {
         Failure::usage(format!(
-            "`--control-plane {address}` {what}; it reads like http://127.0.0.1:7400"
+            "`--control-plane {address}` {what}; it reads like https://10.0.0.1:7400, \
+             or http://127.0.0.1:7400 on this machine"
         ))
     };
     let endpoint =
         Endpoint::from_shared(address.to_owned()).map_err(|_| usage("is not an address"))?;
-    match endpoint.uri().scheme_str() {
-        Some("http") => {}
-        Some("https") => return Err(usage("asks for TLS, which is not spoken yet")),
-        _ => return Err(usage("has no scheme")),
+    if !client::is_address(endpoint.uri()) {
+        return Err(usage("has no scheme"));
     }
-    Ok(endpoint.connect_timeout(CONNECT_TIMEOUT).timeout(CALL_TIMEOUT).tcp_nodelay(true))
+    Ok(endpoint.connect_timeout(CONNECT_TIMEOUT).timeout(CALL_TIMEOUT))
 }
 
 fn unreachable(address: &str, error: &tonic::transport::Error) -> Failure {

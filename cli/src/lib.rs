@@ -15,6 +15,7 @@ mod differences;
 mod export;
 mod failure;
 mod json;
+mod listening;
 mod logging;
 mod moment;
 mod names;

@@ -1,4 +1,7 @@
-//! Times as people write them: RFC 3339, or so long ago.
+//! Times as people write them: RFC 3339, so long ago, or for so long.
+
+use std::str::FromStr;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -30,15 +33,35 @@ fn parse_at(text: &str, now: Timestamp) -> Result<prost_types::Timestamp, String
     Ok(prost_types::Timestamp { seconds, nanos })
 }
 
+/// For how long something is good: `10m`, `24h`, `90d`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Lifetime(pub(crate) Duration);
+
+impl FromStr for Lifetime {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let lasting = span(text).and_then(|span| Duration::try_from(span).ok());
+        lasting
+            .filter(|lasting| !lasting.is_zero())
+            .map(Self)
+            .ok_or("write how long as 10m, 24h or 90d")
+    }
+}
+
 fn before(text: &str, now: Timestamp) -> Option<Timestamp> {
-    let text = text.strip_suffix("ago").unwrap_or(text).trim();
+    let back = span(text.strip_suffix("ago").unwrap_or(text).trim())?;
+    if back.is_negative() { None } else { now.checked_sub(back).ok() }
+}
+
+/// Days have 24 hours here.
+fn span(text: &str) -> Option<SignedDuration> {
     let span: jiff::Span = text.parse().ok()?;
     let days = SignedDuration::from_hours(
         24 * (i64::from(span.get_days()) + 7 * i64::from(span.get_weeks())),
     );
     let clock = SignedDuration::try_from(span.days(0).weeks(0)).ok()?;
-    let back = days.checked_add(clock)?;
-    if back.is_negative() { None } else { now.checked_sub(back).ok() }
+    days.checked_add(clock)
 }
 
 #[cfg(test)]
@@ -48,6 +71,16 @@ mod tests {
     fn seconds(text: &str) -> Option<i64> {
         let noon = "2026-11-23T12:00:00Z".parse().unwrap();
         parse_at(text, noon).ok().map(|at| at.seconds - 1_795_435_200)
+    }
+
+    #[test]
+    fn a_lifetime_has_a_unit_and_is_not_nothing() {
+        let seconds = |text: &str| text.parse::<Lifetime>().ok().map(|lasting| lasting.0.as_secs());
+        assert_eq!(seconds("10m"), Some(600));
+        assert_eq!(seconds("90d"), Some(90 * 86_400));
+        for text in ["", "0s", "-1h", "90", "1 month"] {
+            assert_eq!(seconds(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -18,6 +18,7 @@ use countersign_feed::turns::AtOnce;
 use countersign_shared::event::Origin;
 use countersign_shared::id::{EnvironmentId, LogId};
 use countersign_shared::text::{Actor, Reason};
+use countersign_transport::{Incoming, Transport, TransportError};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -47,6 +48,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Where gRPC is served; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// How it is spoken to there.
+    pub transport: Transport,
     /// Where `/live`, `/ready` and `/metrics` are served.
     pub status_listen: Option<SocketAddr>,
     /// The master key; without it `master.key` in the data directory, made on the first start.
@@ -65,6 +68,7 @@ impl Default for Config {
         Self {
             data_dir: PathBuf::from("countersign-data"),
             listen: SocketAddr::from(([127, 0, 0, 1], 7400)),
+            transport: Transport::Plaintext,
             status_listen: Some(SocketAddr::from(([127, 0, 0, 1], 7401))),
             master_key_file: None,
             limits: Limits::default(),
@@ -90,6 +94,8 @@ pub enum StartError {
         "cannot listen on {address}: {error}. Another process may have the port; choose another with {flag}"
     )]
     Listen { address: SocketAddr, flag: &'static str, error: std::io::Error },
+    #[error(transparent)]
+    Transport(#[from] TransportError),
     #[error("the first event could not be written: {0}")]
     Genesis(#[from] ExecuteError),
     #[error("a thread could not be started: {0}")]
@@ -110,6 +116,8 @@ pub struct ControlPlane {
 /// Starts a control plane. When it returns, the log is read and calls are answered.
 pub async fn start(config: Config) -> Result<ControlPlane, StartError> {
     let grpc = listen(config.listen, "--listen").await?;
+    let grpc_address = grpc.local_addr().unwrap_or(config.listen);
+    let incoming = Incoming::new(grpc, config.transport)?;
     let status_listener = match config.status_listen {
         Some(address) => Some(listen(address, "--status-listen").await?),
         None => None,
@@ -117,6 +125,11 @@ pub async fn start(config: Config) -> Result<ControlPlane, StartError> {
     let mut registry = Registry::default();
     let engine_metrics = EngineMetrics::register(&mut registry);
     let metrics = StreamMetrics::register(&mut registry);
+    registry.register(
+        "countersign_handshakes_failed",
+        "Connections that were refused: not TLS, or not vouched for by the client CA",
+        incoming.handshakes_failed(),
+    );
 
     let opening = (config.data_dir.clone(), config.master_key_file.clone(), config.limits);
     let for_engine = Arc::clone(&engine_metrics);
@@ -172,9 +185,8 @@ pub async fn start(config: Config) -> Result<ControlPlane, StartError> {
         bookmark_interval_ms,
         stopping: stopping.clone(),
     });
-    let grpc_address = grpc.local_addr().unwrap_or(config.listen);
     let status_address = status_listener.as_ref().and_then(|listener| listener.local_addr().ok());
-    let mut servers = vec![serving(api, streams, grpc, stopping.clone())];
+    let mut servers = vec![serving(api, streams, incoming, stopping.clone())];
     if let Some(listener) = status_listener {
         let page = status::StatusPage { registry, stopping: stopping.clone() };
         servers.push(tokio::spawn(status::serve(page, listener, stopped(stopping))));
@@ -288,11 +300,11 @@ async fn create_log(engine: &EngineHandle, log_id: LogId) -> Result<(), StartErr
 fn serving(
     api: Api,
     streams: Streams<LogSource>,
-    grpc: TcpListener,
+    incoming: Incoming,
     stopping: watch::Receiver<bool>,
 ) -> Task<()> {
     tokio::spawn(async move {
-        if let Err(error) = api::serve(api, streams, grpc, stopped(stopping)).await {
+        if let Err(error) = api::serve(api, streams, incoming, stopped(stopping)).await {
             tracing::error!(%error, "the gRPC listener failed");
         }
     })

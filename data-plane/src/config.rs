@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use countersign_shared::id::LogId;
+use countersign_transport::{ClientFiles, InvalidFile, client};
 use http::Uri;
 
 use crate::cache::Cache;
@@ -40,9 +41,11 @@ impl Default for ClientTimes {
 /// All settings of a node. Start from the default and name what differs.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where control planes of the same log listen, such as `http://127.0.0.1:7400`: at least one. They
+    /// Where control planes of the same log listen, such as `https://10.0.0.1:7400`: at least one. They
     /// are tried in turn; the one that worked last is tried first.
     pub control_planes: Vec<String>,
+    /// Whom the node trusts there and what it shows, over TLS.
+    pub control_plane_tls: ClientFiles,
     /// The id of a log that may take the place of the one that the node signs with, once. Any other
     /// log than that one is refused.
     pub accept_log: Option<String>,
@@ -97,6 +100,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             control_planes: vec!["http://127.0.0.1:7400".to_owned()],
+            control_plane_tls: ClientFiles::default(),
             accept_log: None,
             cache: None,
             node: "node".to_owned(),
@@ -123,10 +127,12 @@ impl Default for Config {
 /// A setting that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidConfig {
-    #[error("control plane `{given}`: an address such as http://127.0.0.1:7400 is needed")]
+    #[error("control plane `{given}`: an address such as https://10.0.0.1:7400 is needed")]
     ControlPlane { given: String },
     #[error("no control plane: name at least one, such as http://127.0.0.1:7400")]
     NoControlPlane,
+    #[error(transparent)]
+    ControlPlaneTls(#[from] InvalidFile),
     #[error("log `{given}` to accept: a log's id is needed, which is 32 hex digits")]
     AcceptLog { given: String },
     #[error("OTLP endpoint `{given}`: an address such as http://127.0.0.1:4317 is needed")]
@@ -179,7 +185,7 @@ impl Config {
         if let Some(given) = self.accept_log.as_ref().filter(|given| !is_log(given)) {
             return Err(InvalidConfig::AcceptLog { given: given.clone() });
         }
-        checked_control_planes(&self.control_planes)
+        checked_control_planes(&self.control_planes, &self.control_plane_tls)
     }
 }
 
@@ -191,14 +197,25 @@ pub(crate) fn checked_name(name: &str) -> Result<(), InvalidConfig> {
     Err(InvalidConfig::Node { given: name.to_owned() })
 }
 
-pub(crate) fn checked_control_planes(given: &[String]) -> Result<Vec<Uri>, InvalidConfig> {
+pub(crate) fn checked_control_planes(
+    given: &[String],
+    tls: &ClientFiles,
+) -> Result<Vec<Uri>, InvalidConfig> {
     if given.is_empty() {
         return Err(InvalidConfig::NoControlPlane);
     }
     let parsed = |text: &String| {
-        plain_http(text).ok_or_else(|| InvalidConfig::ControlPlane { given: text.clone() })
+        address(text).ok_or_else(|| InvalidConfig::ControlPlane { given: text.clone() })
     };
-    given.iter().map(parsed).collect()
+    let addresses = given.iter().map(parsed).collect::<Result<Vec<_>, _>>()?;
+    if addresses.iter().any(|address| address.scheme_str() == Some("https")) {
+        tls.check()?;
+    }
+    Ok(addresses)
+}
+
+fn address(text: &str) -> Option<Uri> {
+    text.parse().ok().filter(client::is_address)
 }
 
 fn plain_http(text: &str) -> Option<Uri> {

@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use countersign_delivery::{NotSealed, Recipient};
+use countersign_transport::TransportError;
 use data_encoding::HEXLOWER;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
@@ -39,6 +40,8 @@ pub enum RunError {
     Listen { what: &'static str, address: SocketAddr, source: io::Error },
     #[error(transparent)]
     Certificate(#[from] InvalidCertificate),
+    #[error(transparent)]
+    Transport(#[from] TransportError),
     #[error("traces cannot be sent: {0}")]
     Traces(opentelemetry_otlp::ExporterBuildError),
     #[error("a thread could not be started: {0}")]
@@ -163,6 +166,7 @@ pub async fn start(config: Config) -> Result<Node, RunError> {
     }
     let (stop_sync, stopped) = oneshot::channel();
     let cache = config.cache;
+    let control_plane_tls = config.control_plane_tls;
     let sync = Thread::spawn("sync".to_owned(), move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         if let Some(cache) = &cache {
@@ -170,7 +174,7 @@ pub async fn start(config: Config) -> Result<Node, RunError> {
         }
         runtime.block_on(async {
             tokio::select! {
-                () = sync.run(control_planes) => {}
+                () = sync.run(control_planes, control_plane_tls) => {}
                 _ = stopped => {}
             }
         });

@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use countersign_proto::v1::sync_client::SyncClient;
+use countersign_transport::{ClientFiles, client};
 use http::Uri;
 use tokio::sync::watch;
 use tonic::transport::{Channel, Endpoint};
@@ -66,11 +67,11 @@ impl Sync {
     }
 
     /// Keeps a stream to one of the control planes open for ever; cancelled by being dropped.
-    pub(crate) async fn run(mut self, control_planes: Vec<Uri>) {
+    pub(crate) async fn run(mut self, control_planes: Vec<Uri>, tls: ClientFiles) {
         let mut tries = Tries::of(control_planes);
         while let Some(control_plane) = tries.current() {
             let mut worked = false;
-            let ended = self.stream(&control_plane, || {
+            let ended = self.stream(&control_plane, &tls, || {
                 worked = true;
                 tries.worked();
             });
@@ -88,8 +89,13 @@ impl Sync {
         }
     }
 
-    async fn stream(&mut self, control_plane: &Uri, worked: impl FnMut()) -> Ended {
-        let client = match connect(control_plane).await {
+    async fn stream(
+        &mut self,
+        control_plane: &Uri,
+        tls: &ClientFiles,
+        worked: impl FnMut(),
+    ) -> Ended {
+        let client = match connect(control_plane, tls).await {
             Ok(client) => client,
             Err(ended) => return ended,
         };
@@ -115,10 +121,13 @@ impl Sync {
 }
 
 /// Connects to whoever serves the stream.
-pub(crate) async fn connect(control_plane: &Uri) -> Result<SyncClient<Channel>, Ended> {
-    let endpoint =
-        Endpoint::from(control_plane.clone()).connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true);
-    let channel = endpoint.connect().await.map_err(|error| Ended::Unreachable(cause(&error)))?;
+pub(crate) async fn connect(
+    control_plane: &Uri,
+    tls: &ClientFiles,
+) -> Result<SyncClient<Channel>, Ended> {
+    let endpoint = Endpoint::from(control_plane.clone()).connect_timeout(CONNECT_TIMEOUT);
+    let channel = client::connect(&endpoint, tls).await;
+    let channel = channel.map_err(|error| Ended::Unreachable(cause(&error)))?;
     Ok(SyncClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX))
 }
 

@@ -41,7 +41,7 @@ class Gateway:
         try:
             self._start(
                 "control-plane",
-                ["control-plane", "--data-dir", str(self.directory / "data")]
+                ["control-plane", "--plaintext", "--data-dir", str(self.directory / "data")]
                 + ["--listen", self.control_plane, "--status-listen", self.plane_status],
                 self.plane_status,
             )

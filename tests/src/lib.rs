@@ -39,4 +39,4 @@ pub use plane::Plane;
 pub use process::{Process, built};
 pub use processes::{ControlPlaneProcess, NodeProcess};
 pub use refused::{Refused, refused};
-pub use relay::{RelayProcess, relay};
+pub use relay::{RelayProcess, relay, relay_with};

@@ -9,6 +9,7 @@ use countersign_proto::v1::events_client::EventsClient;
 use countersign_proto::v1::nodes_client::NodesClient;
 use countersign_proto::v1::signature_keys_client::SignatureKeysClient;
 use countersign_proto::v1::{self, Api, ApiGroup, Environment, SignatureKey};
+use countersign_transport::{ClientFiles, client};
 use tonic::transport::{Channel, Endpoint};
 
 use crate::key::Key;
@@ -25,6 +26,17 @@ impl Management {
     pub fn to(uri: &str) -> Self {
         let endpoint = Endpoint::from_shared(uri.to_owned()).unwrap().timeout(PATIENCE);
         Self { channel: endpoint.connect_lazy() }
+    }
+
+    /// The same over TLS, to an address such as `https://127.0.0.1:7400`.
+    pub fn over_tls(uri: &str, files: &ClientFiles) -> Self {
+        let endpoint = Endpoint::from_shared(uri.to_owned()).unwrap().timeout(PATIENCE);
+        Self { channel: client::connect_lazily(&endpoint, files) }
+    }
+
+    /// For a service that has no client here.
+    pub fn channel(&self) -> Channel {
+        self.channel.clone()
     }
 
     pub fn environments(&self) -> EnvironmentsClient<Channel> {

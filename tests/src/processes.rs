@@ -42,7 +42,7 @@ impl ControlPlaneProcess {
         let (address, status_address) = (free_address(), free_address());
         let directory = data_dir.to_str().expect("a data directory of UTF-8");
         let (listen, status) = (address.to_string(), status_address.to_string());
-        let mut args = vec!["control-plane", "--data-dir", directory];
+        let mut args = vec!["control-plane", "--plaintext", "--data-dir", directory];
         args.extend(["--listen", &listen, "--status-listen", &status]);
         args.extend(more);
         let process = Process::spawn(&args, &log_of(data_dir));

@@ -16,7 +16,17 @@ const BOOKMARK_INTERVAL: Duration = Duration::from_millis(200);
 
 /// A relay of RELEASE at this address, in this process, with its first snapshot.
 pub async fn relay(upstream: &str, name: &str, listen: SocketAddr) -> Relay {
-    let config = RelayConfig {
+    relay_with(upstream, name, listen, |_| {}).await
+}
+
+/// The same, with other settings.
+pub async fn relay_with(
+    upstream: &str,
+    name: &str,
+    listen: SocketAddr,
+    change: impl FnOnce(&mut RelayConfig),
+) -> Relay {
+    let mut config = RelayConfig {
         control_planes: vec![upstream.to_owned()],
         name: name.to_owned(),
         listen,
@@ -24,6 +34,7 @@ pub async fn relay(upstream: &str, name: &str, listen: SocketAddr) -> Relay {
         bookmark_interval: BOOKMARK_INTERVAL,
         ..RelayConfig::default()
     };
+    change(&mut config);
     let relay = start(config).await.unwrap_or_else(|error| panic!("no relay: {error}"));
     let mut revision = relay.revision();
     soon("the relay's first snapshot", revision.wait_for(|revision| *revision > 0)).await.unwrap();
@@ -43,7 +54,7 @@ impl RelayProcess {
     pub async fn start_with(upstream: &str, name: &str, log_dir: &Path, more: &[&str]) -> Self {
         let (address, status_address) = (free_address(), free_address());
         let (listen, status) = (address.to_string(), status_address.to_string());
-        let mut args = vec!["relay", "--control-plane", upstream, "--name", name];
+        let mut args = vec!["relay", "--plaintext", "--control-plane", upstream, "--name", name];
         args.extend(["--listen", &listen, "--status-listen", &status]);
         args.extend(more);
         let process = Process::spawn(&args, &log_dir.join(format!("{name}.log")));

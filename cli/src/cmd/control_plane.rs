@@ -9,6 +9,7 @@ use countersign_control_plane::{AtOnce, Config, Limits, Scope, ScopeRule};
 
 use crate::data_dir;
 use crate::failure::Failure;
+use crate::listening::TransportArgs;
 use crate::logging::LogArgs;
 use crate::signals::StopSignals;
 
@@ -17,12 +18,16 @@ use crate::signals::StopSignals;
 /// The data directory holds the log, the keystore, state snapshots and, unless --master-key-file
 /// names another, the master key that opens the keystore. Without --data-dir it is
 /// `$XDG_DATA_HOME/countersign/control-plane`, or `~/.local/share/countersign/control-plane`.
+///
+/// Nodes and operators reach it over TLS and show a certificate (docs/security.md), or, on this
+/// machine alone and where it is asked for, in clear text.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  countersign control-plane --data-dir /var/lib/countersign
-  countersign control-plane --node-scope 'edge-eu-*=RELEASE,STAGING' --node-scope 'lab-*=TEST'
-  countersign control-plane --listen 0.0.0.0:7400 --status-listen 0.0.0.0:7401 --log-format json")]
+  countersign control-plane --plaintext --data-dir ./data
+  countersign control-plane --data-dir /var/lib/countersign --listen 0.0.0.0:7400 \\
+      --tls-cert server.crt --tls-key server.key --client-ca ca.crt \\
+      --node-scope 'edge-eu-*=RELEASE,STAGING' --node-scope 'lab-*=TEST'")]
 pub(crate) struct ControlPlaneArgs {
     /// Where everything is kept; made if it is not there
     #[arg(long, value_name = "DIR", env = "COUNTERSIGN_DATA_DIR", hide_env_values = true)]
@@ -32,6 +37,9 @@ pub(crate) struct ControlPlaneArgs {
     #[arg(long, value_name = "ADDRESS", env = "COUNTERSIGN_LISTEN", hide_env_values = true)]
     #[arg(default_value = "127.0.0.1:7400")]
     listen: SocketAddr,
+
+    #[command(flatten)]
+    transport: TransportArgs,
 
     /// Where /live, /ready and /metrics are served
     #[arg(long, value_name = "ADDRESS", env = "COUNTERSIGN_STATUS_LISTEN", hide_env_values = true)]
@@ -99,6 +107,7 @@ pub(super) async fn run(args: ControlPlaneArgs) -> Result<(), Failure> {
     let config = Config {
         data_dir: args.data_dir.unwrap_or_else(|| data_dir::default_for("control-plane")),
         listen: args.listen,
+        transport: args.transport.transport()?,
         status_listen: Some(args.status_listen),
         master_key_file: args.master_key_file,
         limits: Limits {

@@ -28,9 +28,11 @@ const HOST_CHARACTERS_MAX: usize = 100;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  countersign data-plane --control-plane http://10.0.0.1:7400
-  countersign data-plane --control-plane http://10.0.0.1:7400,http://10.0.0.2:7400
-  countersign data-plane --control-plane http://10.0.0.1:7400 --environment RELEASE \\
+  countersign data-plane
+  countersign data-plane --control-plane https://10.0.0.1:7400,https://10.0.0.2:7400 \\
+      --control-plane-ca ca.crt --control-plane-cert edge-1.crt --control-plane-key edge-1.key \\
+      --node edge-1
+  countersign data-plane --environment RELEASE \\
       --environment STAGING --proxy-listen 0.0.0.0:8080 --workers 4
   countersign data-plane --proxy-tls-listen 0.0.0.0:8443 --proxy-tls-cert tls.crt \\
       --proxy-tls-key tls.key
@@ -209,6 +211,7 @@ pub(super) async fn run(args: DataPlaneArgs, globals: &Globals) -> Result<(), Fa
     };
     let config = Config {
         control_planes: globals.control_plane.clone(),
+        control_plane_tls: globals.tls()?,
         accept_log: args.accept_log,
         cache,
         node: args.node.unwrap_or_else(|| machine_name(args.proxy_listen)),

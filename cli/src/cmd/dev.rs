@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::Args;
 use countersign_control_plane as control_plane;
 use countersign_data_plane as data_plane;
+use countersign_transport::{ClientFiles, Transport};
 use tokio::net::TcpListener;
 
 use crate::backend::{self, Backend};
@@ -111,6 +112,8 @@ impl Running {
         let config = control_plane::Config {
             data_dir: data_dir.clone(),
             listen: args.listen,
+            // All of it is on this machine.
+            transport: Transport::Plaintext,
             status_listen: Some(args.status_listen),
             ..Default::default()
         };
@@ -165,7 +168,7 @@ async fn with_demo(
     };
     let backend =
         Backend::start(config).await.map_err(|error| Failure::failed(error.to_string()))?;
-    let plane = ControlPlane::connect(plane).await?;
+    let plane = ControlPlane::connect(plane, &ClientFiles::default()).await?;
     let demo = demo::prepare(&plane, data_dir, reachable(backend.address())).await?;
     Ok((backend, demo))
 }

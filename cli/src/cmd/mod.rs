@@ -6,6 +6,7 @@ mod audit;
 mod backend;
 mod bind;
 mod binding;
+mod ca;
 mod completion;
 mod control_plane;
 mod data_plane;
@@ -68,6 +69,9 @@ pub(crate) enum Command {
     /// Data-plane nodes, and the revision each one signs with
     #[command(subcommand)]
     Node(node::Verb),
+    /// A private CA, for those who have none: its certificate, and those that it gives
+    #[command(subcommand)]
+    Ca(ca::Verb),
     Wait(wait::Wait),
     Sign(sign::Sign),
     Verify(verify::Verify),
@@ -94,6 +98,7 @@ pub(crate) async fn run(command: Command, globals: &Globals) -> Result<(), Failu
         Command::Audit(verb) => audit::run(verb, globals).await,
         Command::Log(verb) => log::run(&verb, globals),
         Command::Node(verb) => node::run(verb, globals).await,
+        Command::Ca(verb) => ca::run(verb),
         Command::Wait(args) => wait::run(args, globals).await,
         Command::Sign(args) => sign::run(&args, globals),
         Command::Verify(args) => verify::run(&args, globals),

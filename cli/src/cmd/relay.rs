@@ -8,6 +8,7 @@ use countersign_data_plane::relay::{self, RelayConfig};
 use super::data_plane::{failure, machine_name};
 use crate::args::Globals;
 use crate::failure::Failure;
+use crate::listening::TransportArgs;
 use crate::logging::LogArgs;
 use crate::signals::StopSignals;
 
@@ -16,13 +17,18 @@ use crate::signals::StopSignals;
 /// It follows the control plane, or another relay, as a node does, and gives nodes and further relays
 /// what it got. Secrets pass it sealed; it has no key for them. When the control plane is away it goes on
 /// serving what it has.
+///
+/// Like a control plane it is reached over TLS, or, on this machine alone and where it is asked for, in
+/// clear text. Upstream it shows the certificate of a relay (docs/security.md).
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  countersign relay --control-plane http://10.0.0.1:7400 --listen 0.0.0.0:7410
-  countersign relay --control-plane http://10.0.0.1:7400,http://10.0.0.2:7400 \\
-      --environments RELEASE,STAGING --name relay-eu-1
-  countersign data-plane --control-plane http://relay-1:7410,http://relay-2:7410")]
+  countersign relay --plaintext --environments RELEASE,STAGING
+  countersign relay --control-plane https://10.0.0.1:7400,https://10.0.0.2:7400 --name relay-1 \\
+      --control-plane-ca ca.crt --control-plane-cert relay-1.crt --control-plane-key relay-1.key \\
+      --listen 0.0.0.0:7410 --tls-cert relay-1.crt --tls-key relay-1.key --client-ca ca.crt
+  countersign data-plane --control-plane https://relay-1:7410,https://relay-2:7410 --node edge-1 \\
+      --control-plane-ca ca.crt --control-plane-cert edge-1.crt --control-plane-key edge-1.key")]
 pub(crate) struct RelayArgs {
     /// The environments to serve, by name or id; nodes behind it may serve any of them
     #[arg(long, alias = "environment", value_name = "ENV", env = "COUNTERSIGN_ENVIRONMENT")]
@@ -33,6 +39,9 @@ pub(crate) struct RelayArgs {
     #[arg(long, value_name = "ADDRESS", env = "COUNTERSIGN_RELAY_LISTEN", hide_env_values = true)]
     #[arg(default_value = "127.0.0.1:7410")]
     listen: SocketAddr,
+
+    #[command(flatten)]
+    transport: TransportArgs,
 
     /// Where /live, /ready and /metrics are served
     #[arg(
@@ -59,7 +68,9 @@ pub(super) async fn run(args: RelayArgs, globals: &Globals) -> Result<(), Failur
         control_planes: globals.control_plane.clone(),
         name: args.name.unwrap_or_else(|| machine_name(args.listen)),
         environments: args.environments,
+        control_plane_tls: globals.tls()?,
         listen: args.listen,
+        transport: args.transport.transport()?,
         status_listen: Some(args.status_listen),
         ..RelayConfig::default()
     };

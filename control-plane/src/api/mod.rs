@@ -8,6 +8,7 @@ mod bindings;
 mod environments;
 mod events;
 mod groups;
+mod guard;
 mod keys;
 mod nodes;
 mod page;

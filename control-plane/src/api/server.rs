@@ -12,17 +12,17 @@ use countersign_proto::v1::events_server::EventsServer;
 use countersign_proto::v1::nodes_server::NodesServer;
 use countersign_proto::v1::signature_keys_server::SignatureKeysServer;
 use countersign_proto::v1::sync_server::SyncServer;
-use tokio::net::TcpListener;
-use tonic::transport::server::TcpIncoming;
+use countersign_transport::Incoming;
 
 use super::Api;
+use super::guard::Guard;
 use crate::source::LogSource;
 
 /// Serves until `stop` is there, then lets calls that are under way finish.
 pub async fn serve(
     api: Api,
     streams: Streams<LogSource>,
-    listener: TcpListener,
+    incoming: Incoming,
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
     let (health, health_service) = tonic_health::server::health_reporter();
@@ -41,6 +41,7 @@ pub async fn serve(
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
     transport()
+        .layer(Guard)
         .add_service(health_service)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)
@@ -53,7 +54,7 @@ pub async fn serve(
         .add_service(AuditServer::new(api.clone()))
         .add_service(NodesServer::new(api))
         .add_service(streams.into_service())
-        .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), stop)
+        .serve_with_incoming_shutdown(incoming.connections(), stop)
         .await?;
     Ok(())
 }

@@ -1,13 +1,13 @@
 //! What all writes share: who asks, the request id and its digest, the expected revision, and the
 //! way through the engine and back.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use countersign_proto::convert::{Collect, InvalidField, record_from_proto};
 use countersign_proto::v1;
 use countersign_shared::event::{Origin, RequestMark};
 use countersign_shared::text::{Actor, Reason, RequestId};
+use countersign_transport::Peer;
 use prost::Message;
 use sha2::{Digest, Sha256};
 use tonic::Status;
@@ -20,7 +20,7 @@ use crate::history::{HistoryError, decode_event};
 use crate::keystore::WrappedKey;
 use crate::rejection::Rejection;
 
-/// The metadata in which a caller names itself.
+/// The metadata in which a caller names itself, where no certificate does.
 pub(super) const ACTOR_METADATA: &str = "countersign-actor";
 /// Who is written into the log when the caller does not say.
 const UNNAMED: &str = "anonymous";
@@ -37,15 +37,18 @@ pub(super) struct Caller {
 
 impl Caller {
     pub(super) fn of<T>(request: &tonic::Request<T>) -> Self {
-        let actor = match request.metadata().get(ACTOR_METADATA) {
-            Some(value) => value.to_str().unwrap_or_default(),
-            None => UNNAMED,
+        let peer = Peer::of(request.extensions());
+        let identity = peer.and_then(|peer| peer.identity.as_deref());
+        let actor = match (identity, request.metadata().get(ACTOR_METADATA)) {
+            (Some(identity), _) => &identity.name,
+            (None, Some(value)) => value.to_str().unwrap_or_default(),
+            (None, None) => UNNAMED,
         };
         let actor = Actor::parse(actor)
             .map_err(|e| InvalidField::new(format!("metadata {ACTOR_METADATA}"), e));
         Self {
             actor,
-            source: request.remote_addr().map(|a: SocketAddr| a.to_string()).unwrap_or_default(),
+            source: peer.map(|peer| peer.address.to_string()).unwrap_or_default(),
             reason: Ok(Reason::default()),
         }
     }

@@ -21,12 +21,12 @@ use countersign_feed::nodes::{NodeRegistry, SILENT_INTERVALS_MAX};
 use countersign_feed::scope::Scope;
 use countersign_feed::server::{Parts, STALLED_MAX, Streams, transport};
 use countersign_feed::turns::AtOnce;
+use countersign_transport::{ClientFiles, Incoming, Transport};
 use data_encoding::HEXLOWER;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tonic::transport::server::TcpIncoming;
 use tracing::{error, info, warn};
 
 use crate::clock;
@@ -50,8 +50,12 @@ pub struct RelayConfig {
     pub name: String,
     /// Names or ids of the environments to serve.
     pub environments: Vec<String>,
+    /// Whom the relay trusts upstream and what it shows there, over TLS.
+    pub control_plane_tls: ClientFiles,
     /// Where nodes connect; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// How it is spoken to there.
+    pub transport: Transport,
     /// `/live`, `/ready` and `/metrics`; none: no status listener.
     pub status_listen: Option<SocketAddr>,
     /// How often an idle node hears from it.
@@ -64,7 +68,9 @@ impl Default for RelayConfig {
             control_planes: vec!["http://127.0.0.1:7400".to_owned()],
             name: "relay".to_owned(),
             environments: vec!["RELEASE".to_owned()],
+            control_plane_tls: ClientFiles::default(),
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7410)),
+            transport: Transport::Plaintext,
             status_listen: None,
             bookmark_interval: Duration::from_secs(5),
         }
@@ -88,7 +94,7 @@ impl RelayConfig {
         if self.environments.is_empty() {
             return Err(InvalidConfig::NoEnvironment);
         }
-        checked_control_planes(&self.control_planes)
+        checked_control_planes(&self.control_planes, &self.control_plane_tls)
     }
 }
 
@@ -97,6 +103,7 @@ pub async fn start(config: RelayConfig) -> Result<Relay, RunError> {
     let control_planes = config.check()?;
     let listener = listen("the relay", config.listen).await?;
     let address = listener.local_addr().unwrap_or(config.listen);
+    let incoming = Incoming::new(listener, config.transport)?;
     let random = clock::random::<8>().map_err(|e| RunError::Random(io::Error::other(e)))?;
     let (stop, stopping) = watch::channel(false);
     let (shelf, nodes) = (Arc::new(Shelf::new()), Arc::new(NodeRegistry::default()));
@@ -104,6 +111,11 @@ pub async fn start(config: RelayConfig) -> Result<Relay, RunError> {
     let meters = Arc::new(Meters::default());
     meters.register(&mut registry);
     let metrics = StreamMetrics::register(&mut registry);
+    registry.register(
+        "countersign_handshakes_failed",
+        "Connections that were refused: not TLS, or not vouched for by the client CA",
+        incoming.handshakes_failed(),
+    );
     let interval_ms = i64::try_from(config.bookmark_interval.as_millis()).unwrap_or(i64::MAX);
     registry.register_collector(Box::new(Exposition {
         nodes: Arc::clone(&nodes),
@@ -139,10 +151,11 @@ pub async fn start(config: RelayConfig) -> Result<Relay, RunError> {
         now_ms: clock::unix_ms,
     });
     let mut server = JoinSet::new();
-    server.spawn(serve(streams, listener, stopping));
+    server.spawn(serve(streams, incoming, stopping));
     let revision = shelf.revision();
     let upstream = Upstream {
         name: config.name,
+        tls: config.control_plane_tls,
         instance: HEXLOWER.encode(&random),
         environments: config.environments,
         bookmark_interval: config.bookmark_interval,
@@ -191,17 +204,17 @@ async fn listen(what: &'static str, address: SocketAddr) -> Result<TcpListener, 
 /// Not `async`, so that the server is compiled with this crate and not with every caller.
 fn serve(
     streams: Streams<RelaySource>,
-    listener: TcpListener,
+    incoming: Incoming,
     mut stopping: watch::Receiver<bool>,
 ) -> impl Future<Output = ()> + Send {
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let stop = async move {
         // A sender that is gone means the same.
         let _ = stopping.wait_for(|stopping| *stopping).await;
     };
     let server = transport().add_service(streams.into_service());
     async move {
-        if let Err(error) = server.serve_with_incoming_shutdown(incoming, stop).await {
+        if let Err(error) = server.serve_with_incoming_shutdown(incoming.connections(), stop).await
+        {
             error!(%error, "the gRPC listener failed");
         }
     }

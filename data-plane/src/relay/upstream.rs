@@ -10,6 +10,7 @@ use countersign_proto::v1;
 use countersign_proto::v1::subscribe_request::Message as Request;
 use countersign_proto::v1::subscribe_response::Message as Response;
 use countersign_proto::v1::sync_client::SyncClient;
+use countersign_transport::ClientFiles;
 use futures_util::FutureExt as _;
 use http::Uri;
 use tokio::sync::mpsc;
@@ -44,6 +45,7 @@ const ANSWERS_KEPT_FREE: usize = ANSWERS_MAX / 2;
 #[derive(Debug)]
 pub(crate) struct Upstream {
     pub(crate) name: String,
+    pub(crate) tls: ClientFiles,
     pub(crate) instance: String,
     pub(crate) environments: Vec<String>,
     pub(crate) bookmark_interval: Duration,
@@ -84,7 +86,7 @@ impl Upstream {
     }
 
     async fn stream(&mut self, upstream: &Uri, worked: impl FnMut()) -> Ended {
-        let client = match connect(upstream).await {
+        let client = match connect(upstream, &self.tls).await {
             Ok(client) => client,
             Err(ended) => return ended,
         };

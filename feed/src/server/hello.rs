@@ -3,6 +3,7 @@
 use countersign_proto::convert::InvalidField;
 use countersign_proto::v1;
 use countersign_shared::text::Actor;
+use countersign_transport::{Identity, Role};
 use tonic::{Code, Status};
 
 use super::forbidden::Guard;
@@ -64,6 +65,42 @@ pub(super) fn find<S: Source>(
             Err(unserved(why))
         }
     }
+}
+
+/// A node is who its certificate says, and only a relay's makes a relay. Without one, in clear text,
+/// it is who it says.
+pub(super) fn check_identity(identity: Option<&Identity>, hello: &v1::Hello) -> Result<(), Status> {
+    let Some(identity) = identity else { return Ok(()) };
+    let role = if hello.relay { Role::Relay } else { Role::Node };
+    if identity.role == role && identity.name == hello.node {
+        return Ok(());
+    }
+    Err(another(identity, role, &hello.node))
+}
+
+/// A node asks for keys of its own; a relay does for the nodes behind it.
+pub(super) fn check_asker(
+    identity: Option<&Identity>,
+    asked: &v1::DeliverKeysRequest,
+) -> Result<(), Status> {
+    let Some(identity) = identity else { return Ok(()) };
+    match identity.role {
+        Role::Relay => Ok(()),
+        Role::Node if identity.name == asked.node => Ok(()),
+        Role::Node | Role::Operator => Err(another(identity, Role::Node, &asked.node)),
+    }
+}
+
+fn another(identity: &Identity, role: Role, said: &str) -> Status {
+    let said: String = said.chars().take(300).collect();
+    let flag = if role == Role::Relay { "--name" } else { "--node" };
+    let message = format!(
+        "the {role} calls itself `{said}`, and its certificate names {identity}: start the {role} \
+         with the name of its certificate ({flag}), which has the SAN URI:countersign://{role}/NAME"
+    );
+    tracing::warn!(%identity, node = said, "NODE_IDENTITY: a node with the certificate of another");
+    let metadata = [("node", said), ("identity", identity.to_string())];
+    status::status(Code::PermissionDenied, "NODE_IDENTITY", message, metadata)
 }
 
 fn agreed(theirs: u32) -> Result<u32, Status> {

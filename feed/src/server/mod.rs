@@ -11,6 +11,7 @@ mod snapshots;
 pub mod status;
 mod subscription;
 
+use std::net::SocketAddr;
 use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use countersign_proto::v1;
 use countersign_proto::v1::subscribe_request::Message as FromNode;
 use countersign_proto::v1::sync_server::{Sync, SyncServer};
 use countersign_shared::id::EnvironmentId;
+use countersign_transport::{Identity, Peer};
 use futures_util::Stream;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
@@ -135,7 +137,8 @@ impl<S: Source> Sync for Streams<S> {
         &self,
         request: Request<Streaming<v1::SubscribeRequest>>,
     ) -> Result<Response<Self::SubscribeStream>, Status> {
-        let address = request.remote_addr().map(|address| address.to_string()).unwrap_or_default();
+        let address = address(&request).map(|address| address.to_string()).unwrap_or_default();
+        let identity = identity(&request);
         let mut from_node = request.into_inner();
         let hello = match timeout(HELLO_WAIT, from_node.message()).await {
             Ok(Ok(Some(v1::SubscribeRequest { message: Some(FromNode::Hello(hello)) }))) => hello,
@@ -145,6 +148,7 @@ impl<S: Source> Sync for Streams<S> {
                 return Err(status::invalid(vec![InvalidField::new("hello", rule)]));
             }
         };
+        hello::check_identity(identity.as_deref(), &hello)?;
         let Hello { served, protocol_version, resume } =
             Hello::parse(&self.source, &self.guard, &hello)?;
         let environments: Vec<_> = served.iter().map(|environment| environment.id).collect();
@@ -204,16 +208,31 @@ impl<S: Source> Sync for Streams<S> {
         &self,
         request: Request<v1::DeliverKeysRequest>,
     ) -> Result<Response<v1::DeliverKeysResponse>, Status> {
+        let identity = identity(&request);
         let asked = request.into_inner();
+        hello::check_asker(identity.as_deref(), &asked)?;
         let view = self.source.view();
         for id in &asked.environment_ids {
             let id = EnvironmentId::try_from(&**id).map_err(|_| delivery::no_environment())?;
             hello::find(&self.source, &self.guard, &view, (&asked.node, &id.to_string()))?;
+            // A relay asks for no more than is its own to serve, whomever it names.
+            if let Some(asker) = &identity {
+                hello::find(&self.source, &self.guard, &view, (&asker.name, &id.to_string()))?;
+            }
         }
         let keys = self.source.delivery_keys(asked).await;
         let sealed_delivery_keys = keys.map_err(delivery::refused)?;
         Ok(Response::new(v1::DeliverKeysResponse { sealed_delivery_keys }))
     }
+}
+
+/// Who is at the other end, where its certificate was asked for.
+fn identity<T>(request: &Request<T>) -> Option<Arc<Identity>> {
+    Peer::of(request.extensions()).and_then(|peer| peer.identity.clone())
+}
+
+fn address<T>(request: &Request<T>) -> Option<SocketAddr> {
+    Peer::of(request.extensions()).map(|peer| peer.address).or_else(|| request.remote_addr())
 }
 
 fn tip<V: AsRef<Tip>>(view: &Arc<V>) -> &Tip {

@@ -141,7 +141,7 @@ async fn a_second_control_plane_on_the_same_directory_is_told_who_has_it() {
     let plane = ControlPlaneProcess::start(&data_dir).await;
     let (listen, status) = (free_address().to_string(), free_address().to_string());
     let data_dir = data_dir.to_str().unwrap();
-    let mut args = vec!["control-plane", "--data-dir", data_dir];
+    let mut args = vec!["control-plane", "--plaintext", "--data-dir", data_dir];
     args.extend(["--listen", &listen, "--status-listen", &status]);
     let mut second = Process::spawn(&args, &directory.path().join("second.log"));
     let ended = eventually("the second one ends", async || second.ended()).await;

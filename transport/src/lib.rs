@@ -1,0 +1,16 @@
+//! How the parts of Countersign reach one another: listeners and connections under mutual TLS, who
+//! is at the other end, and a private CA for those who have none. What a peer may do is decided
+//! elsewhere.
+
+pub mod ca;
+pub mod client;
+mod files;
+pub mod identity;
+mod incoming;
+mod server;
+
+pub use client::ClientFiles;
+pub use files::{CertificateFiles, InvalidFile};
+pub use identity::{Identity, Role};
+pub use incoming::{Connection, Incoming, Peer};
+pub use server::{ServerFiles, Transport, TransportError};

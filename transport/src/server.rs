@@ -1,0 +1,112 @@
+//! What a listener shows and asks for. Its files are looked at with every new connection and read
+//! again when they have changed; connections that are open go on as they are.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use arc_swap::ArcSwap;
+use rustls::ServerConfig;
+use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
+use tokio_rustls::TlsAcceptor;
+use tracing::{info, warn};
+
+use crate::files::{self, CertificateFiles, InvalidFile};
+
+const HTTP_2: &[u8] = b"h2";
+
+/// How a listener is spoken to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Transport {
+    /// In clear text: on loopback alone.
+    Plaintext,
+    Tls(ServerFiles),
+}
+
+/// What a listener under TLS shows, and whom it lets in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerFiles {
+    pub own: CertificateFiles,
+    /// Who vouches for nodes and operators.
+    pub client_ca: PathBuf,
+}
+
+/// Why a listener cannot be spoken to in this way.
+#[derive(Debug, thiserror::Error)]
+pub enum TransportError {
+    #[error(
+        "clear text is for this machine alone, and {0} can be reached from others: give --tls-cert, \
+         --tls-key and --client-ca (`countersign ca init` makes a private CA), or listen on 127.0.0.1"
+    )]
+    Exposed(SocketAddr),
+    #[error(transparent)]
+    File(#[from] InvalidFile),
+}
+
+type Stamps = Vec<Option<(SystemTime, u64)>>;
+
+/// What handshakes are made with.
+#[derive(Debug)]
+pub(crate) struct ServerTls {
+    files: ServerFiles,
+    config: ArcSwap<ServerConfig>,
+    /// Of the files as they were read last.
+    stamps: Mutex<Stamps>,
+}
+
+impl ServerTls {
+    pub(crate) fn load(files: ServerFiles) -> Result<Self, InvalidFile> {
+        let stamps = Mutex::new(stamps(&files));
+        let config = ArcSwap::new(read(&files)?);
+        Ok(Self { files, config, stamps })
+    }
+
+    /// For the next handshake.
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+        self.renew();
+        TlsAcceptor::from(self.config.load_full())
+    }
+
+    /// What cannot be used changes nothing: it is said once, and tried again with the next change.
+    fn renew(&self) {
+        let mut known = self.stamps.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = stamps(&self.files);
+        if *known == now {
+            return;
+        }
+        *known = now;
+        match read(&self.files) {
+            Ok(config) => {
+                self.config.store(config);
+                info!("new connections get the certificates that were changed");
+            }
+            Err(error) => warn!(%error, "the former certificates stay in use"),
+        }
+    }
+}
+
+fn stamps(files: &ServerFiles) -> Stamps {
+    files::stamps(&[&files.own.certificate, &files.own.key, &files.client_ca])
+}
+
+fn read(files: &ServerFiles) -> Result<Arc<ServerConfig>, InvalidFile> {
+    let (chain, key) = files::read(&files.own)?;
+    let provider = files::provider();
+    let roots = Arc::new(files::authorities(&files.client_ca)?);
+    let verifier = WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(&provider))
+        .build()
+        .map_err(|error| InvalidFile::Tls(error.to_string()))?;
+    let CertificateFiles { certificate, key: key_file } = files.own.clone();
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .map_err(|error| InvalidFile::Tls(error.to_string()))?
+        .with_client_cert_verifier(verifier)
+        .with_single_cert(chain, key)
+        .map_err(|source| InvalidFile::Pair { certificate, key: key_file, source })?;
+    config.alpn_protocols = vec![HTTP_2.to_vec()];
+    // Who resumes a session is not asked for a certificate again, which may have expired since.
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+    Ok(Arc::new(config))
+}
