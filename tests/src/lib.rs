@@ -13,6 +13,7 @@
 )]
 
 mod address;
+pub mod authority;
 mod backend;
 mod cli;
 mod client;

@@ -9,6 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::Command;
 
 use countersign_tests::{NodeProcess, built, free_address};
+use countersign_transport::ClientFiles;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -48,19 +49,26 @@ impl Path {
     }
 
     /// A node at the other end, ready.
-    pub(crate) async fn node(&self, name: &str, log_dir: &std::path::Path) -> NodeProcess {
+    pub(crate) async fn node(
+        &self,
+        name: &str,
+        log_dir: &std::path::Path,
+        files: &ClientFiles,
+    ) -> NodeProcess {
+        let more = flags(files);
+        let more: Vec<&str> = more.iter().map(String::as_str).collect();
         let countersign = built("countersign", "-p countersign");
         match self {
             Self::Packets(namespace) => {
                 let mut command = namespace.ip(&["netns", "exec", &namespace.name]);
                 command.arg(countersign);
                 let at = [PORT, PORT + 1].map(|port| SocketAddr::from((namespace.host(6), port)));
-                let control_plane = format!("http://{}", self.control_plane());
-                NodeProcess::start_by(command, at, &control_plane, name, log_dir, &[]).await
+                let control_plane = format!("https://{}", self.control_plane());
+                NodeProcess::start_by(command, at, &control_plane, name, log_dir, &more).await
             }
             Self::Bytes { relay, .. } => {
-                let control_plane = format!("http://{}", relay.at);
-                NodeProcess::start(&control_plane, name, log_dir).await
+                let control_plane = format!("https://{}", relay.at);
+                NodeProcess::start_with(&control_plane, name, log_dir, &more).await
             }
         }
     }
@@ -79,6 +87,15 @@ impl Path {
             Self::Bytes { relay, .. } => drop(relay.is_open.send_replace(true)),
         }
     }
+}
+
+/// What a node is given to speak TLS, for clear text goes no further than loopback.
+fn flags(files: &ClientFiles) -> Vec<String> {
+    let own = files.own.as_ref().map(|own| [&own.certificate, &own.key]);
+    let paths = files.ca.iter().chain(own.into_iter().flatten());
+    let names = ["--control-plane-ca", "--control-plane-cert", "--control-plane-key"];
+    let shown = |path: &std::path::PathBuf| path.to_str().expect("a path of UTF-8").to_owned();
+    names.iter().zip(paths).flat_map(|(name, path)| [(*name).to_owned(), shown(path)]).collect()
 }
 
 impl fmt::Display for Path {

@@ -4,6 +4,7 @@
 
 use std::time::{Duration, Instant};
 
+use countersign_tests::authority::{self, Authority};
 use countersign_tests::{Backend, Client, Plane, eventually, get};
 
 use crate::path::Path;
@@ -18,17 +19,19 @@ const NODE: &str = "behind-the-path";
 #[tokio::test]
 async fn a_node_whose_stream_falls_silent_signs_on_is_stale_and_comes_back() {
     let directory = tempfile::tempdir().unwrap();
+    let authority = Authority::make();
     let path = Path::lay().await;
     println!("the path: {path}");
     let backend = Backend::start_at(path.backend()).await;
     let mut plane = Plane::start_with(|config| {
         config.listen = path.control_plane();
+        config.transport = authority.transport(config.listen);
         config.bookmark_interval = BOOKMARK_INTERVAL;
     })
     .await;
-    let management = plane.management();
+    let management = authority::management(&plane, &authority.operator("ann"));
     prepare(&management, backend.address()).await;
-    let mut node = path.node(NODE, directory.path()).await;
+    let mut node = path.node(NODE, directory.path(), &authority.node(NODE)).await;
     let mut client = Client::connect(node.proxy_address).await;
 
     path.block();

@@ -5,7 +5,7 @@ use countersign_proto::v1::sync_client::SyncClient;
 use countersign_tests::{Management, node_with, refused};
 use tonic::{Code, Request, Response, Status, Streaming};
 
-use crate::authority::{Authority, management, uri};
+use countersign_tests::authority::{Authority, management, uri};
 
 pub(crate) fn hello_of(node: &str) -> v1::Hello {
     v1::Hello {
@@ -33,7 +33,7 @@ async fn hello(management: &Management, node: &str) -> Result<(), Status> {
 
 #[tokio::test]
 async fn a_node_and_an_operator_work_over_tls() {
-    let authority = Authority::new();
+    let authority = Authority::make();
     let plane = authority.plane().await;
     let operator = management(&plane, &authority.operator("ann"));
     let mut create = Request::new(v1::CreateEnvironmentRequest {
@@ -55,7 +55,7 @@ async fn a_node_and_an_operator_work_over_tls() {
 
 #[tokio::test]
 async fn a_node_is_who_its_certificate_says() {
-    let authority = Authority::new();
+    let authority = Authority::make();
     let plane = authority.plane().await;
     let node = management(&plane, &authority.node("edge-1"));
     let other = refused(hello(&node, "edge-2").await);
@@ -66,7 +66,7 @@ async fn a_node_is_who_its_certificate_says() {
 
 #[tokio::test]
 async fn a_node_is_no_operator_and_an_operator_is_no_node() {
-    let authority = Authority::new();
+    let authority = Authority::make();
     let plane = authority.plane().await;
     let node = management(&plane, &authority.node("edge-1"));
     let list = node.environments().list_environments(v1::ListEnvironmentsRequest::default()).await;

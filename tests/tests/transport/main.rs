@@ -3,7 +3,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests that cannot go on panic")]
 
-mod authority;
 mod identities;
 mod relays;
 mod renewal;

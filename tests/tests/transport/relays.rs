@@ -7,8 +7,8 @@ use countersign_proto::v1::sync_client::SyncClient;
 use countersign_tests::{Management, Plane, free_address, node_with, refused, relay_with, soon};
 use tonic::{Code, Status};
 
-use crate::authority::{Authority, management, uri};
 use crate::identities::{greet, hello_of};
+use countersign_tests::authority::{Authority, management, uri};
 
 async fn keys_of(management: &Management, node: &str, environment: &[u8]) -> Result<(), Status> {
     let asked = v1::DeliverKeysRequest {
@@ -35,7 +35,7 @@ async fn release(node: &Management, name: &str) -> Vec<u8> {
 
 #[tokio::test]
 async fn a_node_behind_a_relay_works_over_tls() {
-    let authority = Authority::new();
+    let authority = Authority::make();
     let plane = authority.plane().await;
     let relay = relay_with(&uri(&plane), "relay-1", free_address(), |config| {
         config.control_plane_tls = authority.relay("relay-1");
@@ -63,7 +63,7 @@ async fn a_node_behind_a_relay_works_over_tls() {
 
 #[tokio::test]
 async fn only_a_relays_certificate_makes_a_relay_and_asks_for_others() {
-    let authority = Authority::new();
+    let authority = Authority::make();
     let plane = authority.plane().await;
     let node = management(&plane, &authority.node("edge-1"));
     let relay = management(&plane, &authority.relay("relay-1"));
@@ -84,7 +84,7 @@ async fn only_a_relays_certificate_makes_a_relay_and_asks_for_others() {
 
 #[tokio::test]
 async fn a_relay_asks_for_no_more_than_its_own_scope() {
-    let authority = Authority::new();
+    let authority = Authority::make();
     let rules = ["edge-*=RELEASE", "relay-1=RELEASE", "relay-2=TEST"];
     let plane = Plane::start_with(|config| {
         config.transport = authority.transport(config.listen);

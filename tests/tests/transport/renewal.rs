@@ -6,11 +6,11 @@ use countersign_proto::v1::ListEnvironmentsRequest;
 use countersign_tests::{Plane, free_address, node_with, soon};
 use countersign_transport::{CertificateFiles, ServerFiles, Transport};
 
-use crate::authority::{Authority, management, uri};
+use countersign_tests::authority::{Authority, management, uri};
 
 #[tokio::test]
 async fn another_ca_takes_over_under_an_open_stream() {
-    let (before, after) = (Authority::new(), Authority::new());
+    let (before, after) = (Authority::make(), Authority::make());
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);
     let files = ServerFiles {

@@ -4,7 +4,7 @@ use countersign_proto::v1::ListEnvironmentsRequest;
 use countersign_tests::{Management, Plane, free_address};
 use countersign_transport::{CertificateFiles, ClientFiles, Role, ServerFiles, Transport};
 
-use crate::authority::{Authority, management, now_ms, uri};
+use countersign_tests::authority::{Authority, management, now_ms, uri};
 
 const DAY_MS: i64 = 24 * 3600 * 1000;
 
@@ -15,7 +15,7 @@ async fn called(management: &Management) -> Result<(), tonic::Status> {
 
 #[tokio::test]
 async fn only_a_certificate_of_the_ca_that_is_good_now_is_let_in() {
-    let (authority, foreign) = (Authority::new(), Authority::new());
+    let (authority, foreign) = (Authority::make(), Authority::make());
     let plane = authority.plane().await;
     let ca = Some(authority.certificate());
     let at = |made_ms| authority.client(Role::Operator, "ann", made_ms);
@@ -39,7 +39,7 @@ async fn only_a_certificate_of_the_ca_that_is_good_now_is_let_in() {
 
 #[tokio::test]
 async fn a_client_trusts_only_its_ca_and_only_the_name_that_it_calls() {
-    let (authority, foreign) = (Authority::new(), Authority::new());
+    let (authority, foreign) = (Authority::make(), Authority::make());
     let plane = authority.plane().await;
     let deceived = ClientFiles { ca: Some(foreign.certificate()), ..authority.operator("ann") };
     assert!(called(&management(&plane, &deceived)).await.is_err());
@@ -56,7 +56,7 @@ async fn a_client_trusts_only_its_ca_and_only_the_name_that_it_calls() {
 
 #[tokio::test]
 async fn clear_text_is_not_mixed_with_tls() {
-    let authority = Authority::new();
+    let authority = Authority::make();
     let plane = authority.plane().await;
     assert!(called(&Management::to(&plane.uri())).await.is_err());
     let plain = Plane::start().await;
@@ -83,7 +83,7 @@ async fn clear_text_is_refused_where_others_could_reach_it() {
 
 #[tokio::test]
 async fn a_certificate_that_cannot_be_used_is_told_at_the_start() {
-    let authority = Authority::new();
+    let authority = Authority::make();
     let directory = tempfile::tempdir().unwrap();
     let (one, other) = (authority.server("a.example"), authority.server("b.example"));
     let own = CertificateFiles { certificate: one.certificate, key: other.key };

@@ -4,45 +4,47 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use countersign_tests::{Management, Plane};
 use countersign_transport::ca::{self, Pair, Subject};
 use countersign_transport::{
     CertificateFiles, ClientFiles, Identity, Role, ServerFiles, Transport,
 };
 
+use crate::{Management, Plane};
+
 const DAY: Duration = Duration::from_hours(24);
 
-pub(crate) struct Authority {
+#[derive(Debug)]
+pub struct Authority {
     pair: Pair,
     dir: tempfile::TempDir,
 }
 
 impl Authority {
-    pub(crate) fn new() -> Self {
+    pub fn make() -> Self {
         let pair = ca::create(now_ms(), DAY).unwrap();
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("ca.crt"), &pair.certificate).unwrap();
         Self { pair, dir }
     }
 
-    pub(crate) fn certificate(&self) -> PathBuf {
+    pub fn certificate(&self) -> PathBuf {
         self.dir.path().join("ca.crt")
     }
 
-    pub(crate) fn node(&self, name: &str) -> ClientFiles {
+    pub fn node(&self, name: &str) -> ClientFiles {
         self.client(Role::Node, name, now_ms())
     }
 
-    pub(crate) fn relay(&self, name: &str) -> ClientFiles {
+    pub fn relay(&self, name: &str) -> ClientFiles {
         self.client(Role::Relay, name, now_ms())
     }
 
-    pub(crate) fn operator(&self, name: &str) -> ClientFiles {
+    pub fn operator(&self, name: &str) -> ClientFiles {
         self.client(Role::Operator, name, now_ms())
     }
 
     /// A certificate of a day that was made at this time.
-    pub(crate) fn client(&self, role: Role, name: &str, made_ms: i64) -> ClientFiles {
+    pub fn client(&self, role: Role, name: &str, made_ms: i64) -> ClientFiles {
         let subject = Subject { client: Identity::new(role, name), server: Vec::new() };
         let pair = ca::issue(&self.pair, &subject, made_ms, DAY).unwrap();
         let own = written(self.dir.path(), &format!("{role}-{name}"), &pair);
@@ -50,33 +52,36 @@ impl Authority {
     }
 
     /// For a control plane that is called by this host.
-    pub(crate) fn server(&self, host: &str) -> CertificateFiles {
+    pub fn server(&self, host: &str) -> CertificateFiles {
         let subject = Subject { client: None, server: vec![host.to_owned()] };
         let pair = ca::issue(&self.pair, &subject, now_ms(), DAY).unwrap();
         written(self.dir.path(), &format!("server-{host}"), &pair)
     }
 
     /// Of who listens at this address.
-    pub(crate) fn transport(&self, listen: SocketAddr) -> Transport {
+    pub fn transport(&self, listen: SocketAddr) -> Transport {
         let own = self.server(&listen.ip().to_string());
         Transport::Tls(ServerFiles { own, client_ca: self.certificate() })
     }
 
     /// A control plane that shows its certificate and lets in whom it vouches for.
-    pub(crate) async fn plane(&self) -> Plane {
+    pub async fn plane(&self) -> Plane {
         Plane::start_with(|config| config.transport = self.transport(config.listen)).await
     }
 }
 
-pub(crate) fn uri(plane: &Plane) -> String {
+/// Where it listens, over TLS.
+pub fn uri(plane: &Plane) -> String {
     plane.uri().replace("http://", "https://")
 }
 
-pub(crate) fn management(plane: &Plane, files: &ClientFiles) -> Management {
+/// A client of it, as whoever has these files.
+pub fn management(plane: &Plane, files: &ClientFiles) -> Management {
     Management::over_tls(&uri(plane), files)
 }
 
-pub(crate) fn written(dir: &Path, name: &str, pair: &Pair) -> CertificateFiles {
+/// The files of a pair.
+pub fn written(dir: &Path, name: &str, pair: &Pair) -> CertificateFiles {
     let [certificate, key] = ["crt", "key"].map(|kind| dir.join(format!("{name}.{kind}")));
     std::fs::write(&certificate, &pair.certificate).unwrap();
     std::fs::write(&key, pair.key.as_bytes()).unwrap();
@@ -84,7 +89,7 @@ pub(crate) fn written(dir: &Path, name: &str, pair: &Pair) -> CertificateFiles {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test makes certificates of today")]
-pub(crate) fn now_ms() -> i64 {
+pub fn now_ms() -> i64 {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     now.as_millis().try_into().unwrap()
 }
