@@ -17,7 +17,7 @@ use serde_norway::{Mapping, Value};
 use crate::failure::Failure;
 
 /// The commands that run for long. Their flags are settings, which may stand at the top.
-pub(crate) const PROCESSES: [&str; 5] = ["dev", "control-plane", "data-plane", "relay", "backend"];
+pub(crate) const PROCESSES: [&str; 4] = ["dev", "control-plane", "data-plane", "backend"];
 
 /// The command with the defaults of the file that the line or the variable names, if one does.
 pub(crate) fn with_defaults(command: Command, line: &[OsString]) -> Result<Command, Failure> {
