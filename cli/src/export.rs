@@ -14,7 +14,6 @@ use std::io::BufRead;
 use countersign_control_plane::audit::{Finding, Shown, Verification, Verified};
 use countersign_control_plane::log::{ChainHash, Checkpoint, CheckpointError, Head, VerifierKey};
 use countersign_proto::v1;
-use countersign_proto::v1::event::Payload;
 use countersign_shared::id::LogId;
 use data_encoding::BASE64;
 use prost::Message as _;
@@ -63,7 +62,7 @@ pub(crate) fn record_line(
         Failure::failed(format!("the record at revision {revision} is not an event: {error}"))
     })?;
     let (hash, record) = (BASE64.encode(hash.as_bytes()), BASE64.encode(record));
-    let event = json::compact(&without_ciphertext(event))?;
+    let event = json::compact(&event.without_ciphertext())?;
     Ok(json!({ "revision": revision, "hash": hash, "record": record, "event": event }).to_string())
 }
 
@@ -173,17 +172,4 @@ fn parse_record(value: &Value) -> Option<(u64, ChainHash, Vec<u8>)> {
 fn hash(value: &Value) -> Option<ChainHash> {
     let bytes = BASE64.decode(value.as_str()?.as_bytes()).ok()?;
     Some(ChainHash::from_bytes(bytes.try_into().ok()?))
-}
-
-/// The ciphertext is in the record; beside it, it would only be in the way.
-pub(crate) fn without_ciphertext(mut event: v1::Event) -> v1::Event {
-    let secret = match &mut event.payload {
-        Some(Payload::SignatureKeyCreated(created)) => created.secret.as_mut(),
-        Some(Payload::SecretReplaced(replaced)) => replaced.secret.as_mut(),
-        _ => None,
-    };
-    if let Some(secret) = secret {
-        secret.ciphertext.clear();
-    }
-    event
 }

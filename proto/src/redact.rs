@@ -1,14 +1,31 @@
 //! `Debug` for the messages that hold a secret: their names and everything else, never the secret.
-//! And for those that hold many bytes: how many.
+//! And for those that hold many bytes: how many. And events as they are shown.
 
 use std::fmt;
 
+use crate::v1::event::Payload;
 use crate::v1::{
-    Change, CreateSignatureKeyRequest, CreateSignatureKeyResponse, EnvironmentChanges,
+    Change, CreateSignatureKeyRequest, CreateSignatureKeyResponse, EnvironmentChanges, Event,
     ReplaceSecretRequest, ReplaceSecretResponse,
 };
 
 const REDACTED: &str = "(redacted)";
+
+impl Event {
+    /// As it is shown: the ciphertext of its secret stays in the record that the log keeps.
+    #[must_use]
+    pub fn without_ciphertext(mut self) -> Self {
+        let secret = match &mut self.payload {
+            Some(Payload::SignatureKeyCreated(created)) => created.secret.as_mut(),
+            Some(Payload::SecretReplaced(replaced)) => replaced.secret.as_mut(),
+            _ => None,
+        };
+        if let Some(secret) = secret {
+            secret.ciphertext.clear();
+        }
+        self
+    }
+}
 
 impl fmt::Debug for CreateSignatureKeyRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

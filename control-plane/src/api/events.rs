@@ -4,7 +4,6 @@ use std::pin::Pin;
 
 use countersign_proto::convert::{InvalidField, time_ms};
 use countersign_proto::v1;
-use countersign_proto::v1::event::Payload;
 use countersign_proto::v1::events_server::Events;
 use futures_util::Stream;
 use tokio::sync::mpsc;
@@ -136,19 +135,7 @@ fn list(
 
 /// An event without the ciphertext of its secret.
 fn shown(stored: &StoredRecord) -> Result<v1::Event, HistoryError> {
-    decode_event(stored).map(without_ciphertext)
-}
-
-pub(super) fn without_ciphertext(mut event: v1::Event) -> v1::Event {
-    let secret = match &mut event.payload {
-        Some(Payload::SignatureKeyCreated(created)) => created.secret.as_mut(),
-        Some(Payload::SecretReplaced(replaced)) => replaced.secret.as_mut(),
-        _ => None,
-    };
-    if let Some(secret) = secret {
-        secret.ciphertext.clear();
-    }
-    event
+    decode_event(stored).map(v1::Event::without_ciphertext)
 }
 
 struct Filter {

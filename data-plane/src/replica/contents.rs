@@ -13,7 +13,7 @@ use prost::Message;
 
 use super::{DeliveryKeys, Key, PROTOCOL_VERSION, Position};
 
-/// Resources of one chunk; the control plane's chunks are as large.
+/// Resources of one chunk, before the one that fills it; always a message of less than 1 MiB.
 const CHUNK_BYTES_MAX: usize = 768 * 1024;
 
 /// The resources of an environment, as they came: secrets in them are sealed.

@@ -103,7 +103,7 @@ impl Format {
             return export::record_line(record.revision, hash, &record.event);
         }
         let event = Event::decode(record.event.as_slice()).map_err(|_| unreadable())?;
-        let event = export::without_ciphertext(event);
+        let event = event.without_ciphertext();
         if self == Self::Csv {
             forms::csv_line(&event, hash)
         } else {

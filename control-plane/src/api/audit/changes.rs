@@ -6,7 +6,6 @@ use countersign_shared::state::State;
 use tonic::Status;
 
 use super::{Replier, off_thread, resources};
-use crate::api::events::without_ciphertext;
 use crate::api::payload::touched;
 use crate::api::{Api, status};
 use crate::history::{HistoryError, decode_event};
@@ -92,7 +91,7 @@ fn step(
         let after = resources::of_event(&begun.state, &record.event);
         let differs = before.is_some() || after.is_some();
         changes.push(v1::ListChangesResponse {
-            event: Some(without_ciphertext(event)),
+            event: Some(event.without_ciphertext()),
             hash: stored.hash.as_bytes().to_vec(),
             differences: differs.then_some(v1::Difference { before, after }).into_iter().collect(),
         });
