@@ -18,7 +18,7 @@ use countersign_feed::turns::AtOnce;
 use countersign_shared::event::Origin;
 use countersign_shared::id::{EnvironmentId, LogId};
 use countersign_shared::text::{Actor, Reason};
-use countersign_transport::{Incoming, Transport, TransportError};
+use countersign_transport::{ClientCertificates, Incoming, Transport, TransportError};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -117,7 +117,7 @@ pub struct ControlPlane {
 pub async fn start(config: Config) -> Result<ControlPlane, StartError> {
     let grpc = listen(config.listen, "--listen").await?;
     let grpc_address = grpc.local_addr().unwrap_or(config.listen);
-    let incoming = Incoming::new(grpc, config.transport)?;
+    let incoming = Incoming::new(grpc, config.transport, ClientCertificates::Taken)?;
     let status_listener = match config.status_listen {
         Some(address) => Some(listen(address, "--status-listen").await?),
         None => None,

@@ -20,7 +20,7 @@ use tonic::transport::server::Connected;
 use tracing::{debug, warn};
 
 use crate::identity::Identity;
-use crate::server::{ServerTls, Transport, TransportError};
+use crate::server::{ClientCertificates, ServerTls, Transport, TransportError};
 
 const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
 const HANDSHAKES_MAX: usize = 256;
@@ -33,7 +33,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone)]
 pub struct Peer {
     pub address: SocketAddr,
-    /// Whom the certificate names; none in clear text.
+    /// Whether what it sends is read by nobody else, and what it is sent by it alone.
+    pub over_tls: bool,
+    /// Whom the certificate names; none where none was shown, as in clear text.
     pub identity: Option<Arc<Identity>>,
 }
 
@@ -53,9 +55,13 @@ pub struct Incoming {
 
 impl Incoming {
     /// Refuses clear text where others could reach it, and certificates that cannot be used.
-    pub fn new(listener: TcpListener, transport: Transport) -> Result<Self, TransportError> {
+    pub fn new(
+        listener: TcpListener,
+        transport: Transport,
+        certificates: ClientCertificates,
+    ) -> Result<Self, TransportError> {
         let tls = match transport {
-            Transport::Tls(files) => Some(Arc::new(ServerTls::load(files)?)),
+            Transport::Tls(files) => Some(Arc::new(ServerTls::load(files, certificates)?)),
             Transport::Plaintext => match listener.local_addr() {
                 Ok(address) if !address.ip().is_loopback() => {
                     return Err(TransportError::Exposed(address));
@@ -96,7 +102,7 @@ impl Incoming {
             // It matters only to speed.
             let _ = stream.set_nodelay(true);
             let Some(tls) = self.tls.clone() else {
-                let peer = Peer { address, identity: None };
+                let peer = Peer { address, over_tls: false, identity: None };
                 let connection = Connection { peer, io: Io::Clear(stream) };
                 if sender.send(Ok(connection)).await.is_err() {
                     return;
@@ -136,7 +142,8 @@ async fn handshake(
         }
         None => None,
     };
-    Ok(Connection { peer: Peer { address, identity }, io: Io::Tls(Box::new(stream)) })
+    let peer = Peer { address, over_tls: true, identity };
+    Ok(Connection { peer, io: Io::Tls(Box::new(stream)) })
 }
 
 /// One connection, whether in clear text or not.

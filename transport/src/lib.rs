@@ -13,4 +13,4 @@ pub use client::ClientFiles;
 pub use files::{CertificateFiles, InvalidFile};
 pub use identity::{Identity, Role};
 pub use incoming::{Connection, Incoming, Peer};
-pub use server::{ServerFiles, Transport, TransportError};
+pub use server::{ClientCertificates, ServerFiles, Transport, TransportError};

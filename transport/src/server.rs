@@ -32,6 +32,16 @@ pub struct ServerFiles {
     pub client_ca: PathBuf,
 }
 
+/// What a listener under TLS asks of clients. A certificate that is shown and is not good ends the
+/// handshake in either case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientCertificates {
+    /// Without one there is no connection.
+    Demanded,
+    /// Who shows none is let in as nobody; whoever answers calls has to ask for something else.
+    Taken,
+}
+
 /// Why a listener cannot be spoken to in this way.
 #[derive(Debug, thiserror::Error)]
 pub enum TransportError {
@@ -50,16 +60,20 @@ type Stamps = Vec<Option<(SystemTime, u64)>>;
 #[derive(Debug)]
 pub(crate) struct ServerTls {
     files: ServerFiles,
+    certificates: ClientCertificates,
     config: ArcSwap<ServerConfig>,
     /// Of the files as they were read last.
     stamps: Mutex<Stamps>,
 }
 
 impl ServerTls {
-    pub(crate) fn load(files: ServerFiles) -> Result<Self, InvalidFile> {
+    pub(crate) fn load(
+        files: ServerFiles,
+        certificates: ClientCertificates,
+    ) -> Result<Self, InvalidFile> {
         let stamps = Mutex::new(stamps(&files));
-        let config = ArcSwap::new(read(&files)?);
-        Ok(Self { files, config, stamps })
+        let config = ArcSwap::new(read(&files, certificates)?);
+        Ok(Self { files, certificates, config, stamps })
     }
 
     /// For the next handshake.
@@ -76,7 +90,7 @@ impl ServerTls {
             return;
         }
         *known = now;
-        match read(&self.files) {
+        match read(&self.files, self.certificates) {
             Ok(config) => {
                 self.config.store(config);
                 info!("new connections get the certificates that were changed");
@@ -90,13 +104,19 @@ fn stamps(files: &ServerFiles) -> Stamps {
     files::stamps(&[&files.own.certificate, &files.own.key, &files.client_ca])
 }
 
-fn read(files: &ServerFiles) -> Result<Arc<ServerConfig>, InvalidFile> {
+fn read(
+    files: &ServerFiles,
+    certificates: ClientCertificates,
+) -> Result<Arc<ServerConfig>, InvalidFile> {
     let (chain, key) = files::read(&files.own)?;
     let provider = files::provider();
     let roots = Arc::new(files::authorities(&files.client_ca)?);
-    let verifier = WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(&provider))
-        .build()
-        .map_err(|error| InvalidFile::Tls(error.to_string()))?;
+    let verifier = WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(&provider));
+    let verifier = match certificates {
+        ClientCertificates::Demanded => verifier,
+        ClientCertificates::Taken => verifier.allow_unauthenticated(),
+    };
+    let verifier = verifier.build().map_err(|error| InvalidFile::Tls(error.to_string()))?;
     let CertificateFiles { certificate, key: key_file } = files.own.clone();
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])

@@ -1,5 +1,6 @@
 //! Before any service: whether who is at the other end may call it. A node's or relay's
-//! certificate opens the nodes' service and nothing else, an operator's all but that.
+//! certificate opens the nodes' service and nothing else, an operator's all but that; who shows
+//! none under TLS may call what is public.
 
 use std::task::{Context, Poll};
 
@@ -14,8 +15,9 @@ use tower_service::Service;
 
 use super::status::status;
 
-/// Who is alive may be asked by both.
-const HEALTH: &str = "grpc.health.v1.Health";
+/// Services that everybody may call, with and without a certificate. They say nothing that is not
+/// for everybody, and whoever adds one has to check by itself what its calls are allowed to do.
+const PUBLIC: [&str; 1] = ["grpc.health.v1.Health"];
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Guard;
@@ -54,13 +56,18 @@ where
 }
 
 fn admit(request: &Request<Body>) -> Result<(), Status> {
-    let Some(peer) = Peer::of(request.extensions()) else { return Ok(()) };
-    let Some(identity) = &peer.identity else { return Ok(()) };
     let service = request.uri().path().trim_start_matches('/').split('/').next();
     let service = service.unwrap_or_default();
+    if PUBLIC.contains(&service) {
+        return Ok(());
+    }
+    let Some(peer) = Peer::of(request.extensions()) else { return Err(no_credentials()) };
+    let Some(identity) = &peer.identity else {
+        return if peer.over_tls { Err(no_credentials()) } else { Ok(()) };
+    };
     let wanted = if service == SYNC { Role::Node } else { Role::Operator };
     let is_operator = identity.role == Role::Operator;
-    if is_operator == (wanted == Role::Operator) || service == HEALTH {
+    if is_operator == (wanted == Role::Operator) {
         return Ok(());
     }
     tracing::warn!(
@@ -73,6 +80,12 @@ fn admit(request: &Request<Body>) -> Result<(), Status> {
 }
 
 const SYNC: &str = <v1::sync_server::SyncServer<()> as tonic::server::NamedService>::NAME;
+
+fn no_credentials() -> Status {
+    let message = "nobody is named: show a certificate of the client CA, \
+                   or a token with `authorization: Bearer TOKEN`";
+    status(Code::Unauthenticated, "NO_CREDENTIALS", message, [])
+}
 
 fn wrong_role(identity: &Identity, wanted: Role) -> Status {
     let message = format!(

@@ -21,7 +21,7 @@ use countersign_feed::nodes::{NodeRegistry, SILENT_INTERVALS_MAX};
 use countersign_feed::scope::Scope;
 use countersign_feed::server::{Parts, STALLED_MAX, Streams, transport};
 use countersign_feed::turns::AtOnce;
-use countersign_transport::{ClientFiles, Incoming, Transport};
+use countersign_transport::{ClientCertificates, ClientFiles, Incoming, Transport};
 use data_encoding::HEXLOWER;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
@@ -103,7 +103,7 @@ pub async fn start(config: RelayConfig) -> Result<Relay, RunError> {
     let control_planes = config.check()?;
     let listener = listen("the relay", config.listen).await?;
     let address = listener.local_addr().unwrap_or(config.listen);
-    let incoming = Incoming::new(listener, config.transport)?;
+    let incoming = Incoming::new(listener, config.transport, ClientCertificates::Demanded)?;
     let random = clock::random::<8>().map_err(|e| RunError::Random(io::Error::other(e)))?;
     let (stop, stopping) = watch::channel(false);
     let (shelf, nodes) = (Arc::new(Shelf::new()), Arc::new(NodeRegistry::default()));

@@ -1,9 +1,13 @@
 //! Who is not vouched for gets no connection, on either side.
 
 use countersign_proto::v1::ListEnvironmentsRequest;
-use countersign_tests::{Management, Plane, free_address};
+use countersign_tests::{Management, Plane, free_address, refused, relay_with, soon};
 use countersign_transport::{CertificateFiles, ClientFiles, Role, ServerFiles, Transport};
+use tonic::Code;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
 
+use crate::identities::{greet, hello_of};
 use countersign_tests::authority::{Authority, management, now_ms, uri};
 
 const DAY_MS: i64 = 24 * 3600 * 1000;
@@ -20,7 +24,6 @@ async fn only_a_certificate_of_the_ca_that_is_good_now_is_let_in() {
     let ca = Some(authority.certificate());
     let at = |made_ms| authority.client(Role::Operator, "ann", made_ms);
     let strangers = [
-        ("none", ClientFiles { ca: ca.clone(), own: None }),
         ("of another CA", ClientFiles { ca: ca.clone(), ..foreign.operator("ann") }),
         ("a server's", ClientFiles { ca, own: Some(authority.server("127.0.0.1")) }),
         ("expired", at(now_ms() - 2 * DAY_MS)),
@@ -33,8 +36,34 @@ async fn only_a_certificate_of_the_ca_that_is_good_now_is_let_in() {
     called(&management(&plane, &authority.operator("ann"))).await.unwrap();
 
     let metrics = countersign_tests::get(plane.status_address(), "/metrics").await;
-    let failed = "countersign_handshakes_failed_total 5";
+    let failed = "countersign_handshakes_failed_total 4";
     assert!(metrics.text().lines().any(|line| line == failed), "{}", metrics.text());
+}
+
+#[tokio::test]
+async fn who_shows_no_certificate_may_ask_for_health_and_nothing_else() {
+    let authority = Authority::make();
+    let plane = authority.plane().await;
+    let nobody = ClientFiles { ca: Some(authority.certificate()), own: None };
+    let nobody = management(&plane, &nobody);
+    let refusal = refused(called(&nobody).await);
+    assert_eq!((refusal.code, &*refusal.reason), (Code::Unauthenticated, "NO_CREDENTIALS"));
+    assert!(refusal.message.contains("authorization: Bearer"), "{}", refusal.message);
+    let hello = greet(&nobody, hello_of("edge-1")).await;
+    assert_eq!(refused(hello).reason, "NO_CREDENTIALS");
+    HealthClient::new(nobody.channel()).check(HealthCheckRequest::default()).await.unwrap();
+
+    let relay = relay_with(&uri(&plane), "relay-1", free_address(), |config| {
+        config.control_plane_tls = authority.relay("relay-1");
+        config.transport = authority.transport(config.listen);
+    })
+    .await;
+    let files = ClientFiles { ca: Some(authority.certificate()), own: None };
+    let nobody = Management::over_tls(&format!("https://{}", relay.address()), &files);
+    let hello = greet(&nobody, hello_of("edge-1")).await;
+    let refusal = hello.err().expect("a relay asks for one");
+    assert_ne!(refusal.code(), Code::Unauthenticated, "there is no connection: {refusal}");
+    soon("the relay's end", relay.shutdown()).await;
 }
 
 #[tokio::test]
