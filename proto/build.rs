@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::path::PathBuf;
 
-const FILES: [&str; 10] = [
+const FILES: [&str; 12] = [
     "countersign/v1/environment.proto",
     "countersign/v1/api_group.proto",
     "countersign/v1/api.proto",
@@ -11,8 +11,10 @@ const FILES: [&str; 10] = [
     "countersign/v1/binding.proto",
     "countersign/v1/event.proto",
     "countersign/v1/audit.proto",
+    "countersign/v1/backup.proto",
     "countersign/v1/node.proto",
     "countersign/v1/sync.proto",
+    "countersign/store/v1/backup.proto",
     "countersign/store/v1/snapshot.proto",
 ];
 

@@ -65,6 +65,7 @@ clients! {
     bindings: bindings_client::BindingsClient
     events: events_client::EventsClient
     audit: audit_client::AuditClient
+    backups: backups_client::BackupsClient
     nodes: nodes_client::NodesClient
 }
 

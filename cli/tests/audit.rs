@@ -88,6 +88,66 @@ impl Gateway {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_backup_is_verified_and_one_that_was_changed_or_forged_is_not() {
+    let gateway = Gateway::start().await;
+    gateway.some_history();
+    let (data, backup, kept) =
+        (gateway.path("data"), gateway.path("a.backup"), gateway.path("kept"));
+    let key = gateway.said(&format!("audit key --data-dir {data}"));
+    let key = key.trim();
+    let told = gateway.said(&format!("backup create --to {backup} --public-key {key}"));
+    assert!(told.contains("the master key is not in it"), "{told}");
+    fs::write(&kept, gateway.said("audit checkpoint")).unwrap();
+    assert!(!Path::new(&format!("{backup}.partial")).exists());
+
+    let verify = format!("backup verify {backup} --public-key {key} --checkpoint {kept}");
+    let verified = gateway.json(&verify);
+    let live = gateway.json(&format!("audit verify --public-key {key}"));
+    for field in ["log_id", "revision", "hash", "root"] {
+        assert_eq!(verified[field], live[field], "{field}");
+    }
+    let by_audit = format!("audit verify {backup} --public-key {key}");
+    assert_eq!(gateway.json(&by_audit)["root"], live["root"]);
+    let by_master = format!("backup verify {backup} --master-key-file {data}/master.key");
+    assert_eq!(gateway.json(&by_master)["root"], live["root"]);
+
+    let at = verified["last_event"].as_str().unwrap();
+    let restored = gateway.path("restored");
+    let restored = gateway.json(&format!("restore --from {backup} --to {restored} --at {at}"));
+    assert_eq!(restored["revision"], live["revision"]);
+    let taken = gateway.path("restored");
+    let again = gateway.refused(&format!("restore --from {backup} --to {taken}"));
+    assert!(again.contains("is there already"), "{again}");
+    let nothing = gateway.path("nothing");
+    for words in ["--revision 4711", "--at 2001-01-01T00:00:00Z", "--epoch 0"] {
+        gateway.refused(&format!("restore --from {backup} --to {nothing} {words}"));
+        assert!(!Path::new(&nothing).exists());
+    }
+
+    // What was written since is vouched for by a checkpoint that the backup does not reach.
+    gateway.said("env create STAGING");
+    fs::write(&kept, gateway.said("audit checkpoint")).unwrap();
+    assert!(gateway.refused(&verify).contains("cut off"));
+    let good = fs::read(&backup).unwrap();
+    let mut bad = good.clone();
+    bad[good.len() / 2] ^= 4;
+    fs::write(&backup, &bad).unwrap();
+    for line in [&by_audit, &by_master] {
+        let refused = gateway.refused(line);
+        assert!(refused.contains("NOT VERIFIED") && refused.contains("at byte"), "{refused}");
+    }
+    gateway.refused(&format!("restore --from {backup} --to {nothing}"));
+    assert!(!Path::new(&nothing).exists() && !Path::new(&format!("{nothing}.unfinished")).exists());
+    // Whole, but by another master key.
+    fs::write(&backup, &good).unwrap();
+    let other = gateway.path("other.key");
+    fs::write(&other, "5".repeat(64)).unwrap();
+    fs::set_permissions(&other, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let refused = gateway.refused(&format!("backup verify {backup} --master-key-file {other}"));
+    assert!(refused.contains("its signature is not of this log's key"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_log_is_verified_live_as_an_export_and_at_rest() {
     let gateway = Gateway::start().await;
     gateway.some_history();

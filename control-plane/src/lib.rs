@@ -6,6 +6,7 @@
 pub mod api;
 pub mod attempts;
 pub mod audit;
+pub mod backup;
 mod clock;
 pub mod command;
 pub mod decide;

@@ -140,6 +140,7 @@ pub async fn start(config: Config) -> Result<ControlPlane, StartError> {
         opened.await.map_err(|e| StartError::Thread(e.into()))??;
     let (feed, sealer, head) =
         (engine.publisher.feed(), engine.keystore.sealer(), engine.log.head());
+    let keystore = engine.keystore.image();
     let (engine, engine_thread) = engine.spawn().map_err(StartError::Thread)?;
     if head.revision == 0 {
         create_log(&engine, log_id).await?;
@@ -180,6 +181,8 @@ pub async fn start(config: Config) -> Result<ControlPlane, StartError> {
         history,
         sealer,
         auditing,
+        keystore,
+        epoch,
         nodes,
         commits: Arc::clone(&engine_metrics.commits),
         bookmark_interval_ms,

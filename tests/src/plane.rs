@@ -80,6 +80,12 @@ impl Plane {
         self.running = Some(started);
     }
 
+    /// Starts again on another data directory, at the same address.
+    pub async fn go_on_from(&mut self, data_dir: &Path) {
+        data_dir.clone_into(&mut self.config.data_dir);
+        self.go_on().await;
+    }
+
     pub async fn restart(&mut self) {
         self.stop().await;
         self.go_on().await;

@@ -4,6 +4,7 @@
 mod api;
 mod audit;
 mod backend;
+mod backup;
 mod bind;
 mod binding;
 mod ca;
@@ -20,6 +21,7 @@ mod log;
 mod node;
 mod publication;
 mod relay;
+mod restore;
 mod sign;
 mod unbind;
 mod verify;
@@ -63,6 +65,10 @@ pub(crate) enum Command {
     /// Proof that the log is what it was, and what was when
     #[command(subcommand)]
     Audit(audit::Verb),
+    /// Copies of a control plane's log and keystore, made while it runs
+    #[command(subcommand)]
+    Backup(backup::Verb),
+    Restore(restore::Restore),
     /// A log that no control plane has open
     #[command(subcommand)]
     Log(log::Verb),
@@ -96,6 +102,8 @@ pub(crate) async fn run(command: Command, globals: &Globals) -> Result<(), Failu
         Command::Binding(verb) => binding::run(verb, globals).await,
         Command::Events(verb) => events::run(verb, globals).await,
         Command::Audit(verb) => audit::run(verb, globals).await,
+        Command::Backup(verb) => backup::run(verb, globals).await,
+        Command::Restore(args) => restore::run(args, globals).await,
         Command::Log(verb) => log::run(&verb, globals),
         Command::Node(verb) => node::run(verb, globals).await,
         Command::Ca(verb) => ca::run(verb),

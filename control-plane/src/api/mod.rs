@@ -4,6 +4,7 @@
 mod api_fields;
 mod apis;
 mod audit;
+mod backups;
 mod bindings;
 mod environments;
 mod events;
@@ -29,7 +30,7 @@ use tokio::sync::watch;
 use crate::clock;
 use crate::engine::EngineHandle;
 use crate::history::History;
-use crate::keystore::Sealer;
+use crate::keystore::{KeystoreImage, Sealer};
 
 pub use audit::Auditing;
 pub use server::serve;
@@ -41,6 +42,8 @@ pub struct Parts {
     pub history: History,
     pub sealer: Sealer,
     pub auditing: Auditing,
+    pub keystore: KeystoreImage,
+    pub epoch: u64,
     pub nodes: Arc<NodeRegistry>,
     pub commits: Arc<Commits>,
     pub bookmark_interval_ms: u32,

@@ -6,6 +6,7 @@ use countersign_feed::server::{Streams, transport};
 use countersign_proto::v1::api_groups_server::ApiGroupsServer;
 use countersign_proto::v1::apis_server::ApisServer;
 use countersign_proto::v1::audit_server::AuditServer;
+use countersign_proto::v1::backups_server::BackupsServer;
 use countersign_proto::v1::bindings_server::BindingsServer;
 use countersign_proto::v1::environments_server::EnvironmentsServer;
 use countersign_proto::v1::events_server::EventsServer;
@@ -33,6 +34,7 @@ pub async fn serve(
     health.set_serving::<BindingsServer<Api>>().await;
     health.set_serving::<EventsServer<Api>>().await;
     health.set_serving::<AuditServer<Api>>().await;
+    health.set_serving::<BackupsServer<Api>>().await;
     health.set_serving::<NodesServer<Api>>().await;
     health.set_serving::<SyncServer<Streams<LogSource>>>().await;
     let reflection = || {
@@ -52,6 +54,7 @@ pub async fn serve(
         .add_service(BindingsServer::new(api.clone()))
         .add_service(EventsServer::new(api.clone()))
         .add_service(AuditServer::new(api.clone()))
+        .add_service(BackupsServer::new(api.clone()))
         .add_service(NodesServer::new(api))
         .add_service(streams.into_service())
         .serve_with_incoming_shutdown(incoming.connections(), stop)

@@ -76,6 +76,14 @@ impl KeystoreFile {
         self.epoch
     }
 
+    /// What is durable of it, byte for byte.
+    pub(super) fn read(&self) -> Result<Vec<u8>, DiskError> {
+        let bytes = usize::try_from(self.slots).unwrap_or(usize::MAX).saturating_mul(SLOT_BYTES);
+        let mut read = vec![0; bytes];
+        self.file.read_exact_at(&mut read, 0).map_err(DiskError::at("read", &self.path))?;
+        Ok(read)
+    }
+
     /// Durable when it returns. After an append for which there was no room, the next
     /// one begins at the same slot.
     pub(super) fn append(&mut self, keys: &[WrappedKey]) -> Result<(), PutError> {

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use countersign_delivery::{Bound, DeliveryKey, DeliveryRoot, HandOver, NotSealed, hand_over};
 use countersign_shared::id::{EnvironmentId, KeyId, LogId, SecretId};
@@ -27,8 +27,21 @@ pub use master::{MasterKey, MasterKeyError};
 #[derive(Debug)]
 pub struct Keystore {
     /// None: what is put ends with the process.
-    file: Option<KeystoreFile>,
+    file: Option<Arc<Mutex<KeystoreFile>>>,
     sealer: Sealer,
+}
+
+/// Reads what a keystore has on its disk, as it lies there, while others put keys into it.
+#[derive(Debug, Clone)]
+pub struct KeystoreImage(Option<Arc<Mutex<KeystoreFile>>>);
+
+impl KeystoreImage {
+    /// The whole file, never in the middle of a change of it: all data keys wrapped, and nothing that
+    /// unwraps them. Empty where there is no file.
+    pub fn read(&self) -> Result<Vec<u8>, DiskError> {
+        let Some(file) = &self.0 else { return Ok(Vec::new()) };
+        file.lock().unwrap_or_else(PoisonError::into_inner).read()
+    }
 }
 
 /// Why a keystore is not opened.
@@ -92,7 +105,7 @@ impl Keystore {
         let (file, stored) = KeystoreFile::open(path, master, log_id)?;
         let keys = stored.into_iter().map(|key| (key.secret_id, key)).collect();
         let sealer = Sealer::of(master, log_id, file.epoch(), keys)?;
-        Ok(Self { file: Some(file), sealer })
+        Ok(Self { file: Some(Arc::new(Mutex::new(file))), sealer })
     }
 
     /// One that is not on a disk, for the simulator and for tests.
@@ -103,12 +116,17 @@ impl Keystore {
 
     /// Stores data keys, durably when it returns. Only then may their ciphertexts be logged.
     pub fn put(&mut self, keys: &[WrappedKey]) -> Result<(), PutError> {
-        if let Some(file) = &mut self.file {
-            file.append(keys)?;
+        if let Some(file) = &self.file {
+            file.lock().unwrap_or_else(PoisonError::into_inner).append(keys)?;
         }
         let mut stored = self.sealer.0.keys.write().unwrap_or_else(PoisonError::into_inner);
         stored.extend(keys.iter().map(|key| (key.secret_id, key.clone())));
         Ok(())
+    }
+
+    /// What backups read.
+    pub fn image(&self) -> KeystoreImage {
+        KeystoreImage(self.file.clone())
     }
 
     /// A handle with which other threads seal and unseal.

@@ -57,6 +57,10 @@ impl CheckpointKey {
         Self { log_id, note: NoteKey::from_seed(origin(log_id), &seed) }
     }
 
+    pub fn log_id(&self) -> LogId {
+        self.log_id
+    }
+
     /// What verifies its checkpoints, for those who have no master key.
     pub fn verifier(&self) -> &VerifierKey {
         self.note.verifier()

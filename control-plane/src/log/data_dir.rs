@@ -249,7 +249,7 @@ fn create_identity(directory: &Path, log_id: LogId) -> Result<Identity, OpenErro
     Ok(identity)
 }
 
-fn write_identity(directory: &Path, identity: Identity) -> Result<(), DiskError> {
+pub(super) fn write_identity(directory: &Path, identity: Identity) -> Result<(), DiskError> {
     let Identity { log_id, epoch } = identity;
     let epoch = if epoch == 0 { String::new() } else { format!("epoch {epoch}\n") };
     let text = format!("{IDENTITY_FORMAT}\nlog_id {log_id}\n{epoch}");

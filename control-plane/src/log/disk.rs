@@ -56,6 +56,11 @@ pub(crate) fn sync_directory(path: &Path) -> Result<(), DiskError> {
         .map_err(DiskError::at("sync the directory", path))
 }
 
+/// Makes the name of a file or directory durable.
+pub(crate) fn sync_parent(path: &Path) -> Result<(), DiskError> {
+    sync_directory(parent(path))
+}
+
 /// Opens a private file for reading and writing, creating it if needed.
 pub(crate) fn open_or_create(path: &Path) -> Result<File, DiskError> {
     OpenOptions::new()

@@ -28,13 +28,13 @@ const LENGTH_BYTES: usize = 4;
 
 /// A frame, verified: its records follow one another from `before` to `last`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Frame {
+pub(crate) struct Frame {
     /// Which opening of the log wrote it.
     pub(super) writer_epoch: u64,
     /// The head before the first record.
     pub(super) before: Head,
     /// One at least.
-    pub(super) records: Vec<StoredRecord>,
+    pub(crate) records: Vec<StoredRecord>,
     /// The head after the last record.
     pub(super) last: Head,
 }

@@ -13,8 +13,7 @@ use bytes::Bytes;
 use countersign_shared::id::LogId;
 
 use super::disk::{self, DiskError};
-use super::frame::{self, Frame};
-use super::{DataDir, Head, StoredRecord};
+use super::{DataDir, Head, StoredRecord, pack};
 
 const MAGIC: &[u8] = b"countersign segment v1\0";
 const HEADER_BYTES: usize = MAGIC.len() + 16;
@@ -95,7 +94,7 @@ impl Segments {
         if rest.split_to(HEADER_BYTES - MAGIC.len()) != self.log_id.as_bytes().as_slice() {
             return Err(corrupt("it is of another log"));
         }
-        let frames = read_frames(rest, segment.first_revision).map_err(|what| corrupt(&what))?;
+        let frames = pack::unpack(rest, segment.first_revision).map_err(|what| corrupt(&what))?;
         let (Some(before), Some(last)) =
             (frames.first().map(|first| first.before), frames.last().map(|frame| frame.last))
         else {
@@ -159,26 +158,6 @@ fn parse_name(name: &str) -> Option<(u64, u64)> {
     let (first, last) = name.strip_suffix(SUFFIX)?.split_once('-')?;
     let parse = |digits: &str| (digits.len() == 20).then(|| digits.parse().ok())?;
     Some((parse(first)?, parse(last)?))
-}
-
-fn read_frames(mut rest: Bytes, first_revision: u64) -> Result<Vec<Frame>, String> {
-    let mut frames: Vec<Frame> = Vec::new();
-    while !rest.is_empty() {
-        let next = frames.last().map_or(first_revision, |frame| frame.last.revision + 1);
-        let length = frame::length(&rest)
-            .filter(|length| (1..=rest.len()).contains(length))
-            .ok_or_else(|| format!("the frame from revision {next} is cut short"))?;
-        let frame = frame::decode(&rest.split_to(length))
-            .map_err(|error| format!("at the frame from revision {next}: {error}"))?;
-        if frames.last().is_some_and(|previous| previous.last != frame.before) {
-            return Err(format!(
-                "the frame from revision {} is out of place",
-                frame.before.revision + 1
-            ));
-        }
-        frames.push(frame);
-    }
-    Ok(frames)
 }
 
 fn corrupt(file: &Path, what: &str) -> SegmentError {

@@ -14,6 +14,7 @@ mod operations;
 mod publishing;
 mod relays;
 mod resilience;
+mod restoring;
 mod routing;
 mod secrets;
 mod signing;

@@ -98,6 +98,11 @@ async fn secrets_are_in_no_file_reply_log_or_metric() {
         told.push(format!("{event:?}"));
     }
     drop(events);
+    // A backup is compressed; what it was restored to is not.
+    let (backup, restored) = (directory.path().join("a.backup"), directory.path().join("restored"));
+    let (backup, restored) = (backup.display(), restored.display());
+    told.push(cli.json(&format!("backup create --to {backup}")).to_string());
+    told.push(cli.json(&format!("restore --from {backup} --to {restored}")).to_string());
     for status in [plane.status_address, node.status_address] {
         told.push(get(status, "/metrics").await.text().to_owned());
     }
@@ -105,7 +110,15 @@ async fn secrets_are_in_no_file_reply_log_or_metric() {
     // Where a search must find something, so that it can be trusted where it must not.
     let names = told.iter().filter(|text| text.contains(CANARY.name)).count();
     assert!(names > 5, "the canary's name is told of: {names}");
-    assert!(files(&data_dir).iter().any(|(_, bytes)| contains(bytes, CANARY.key.as_bytes())));
+    for kept in [&data_dir, &directory.path().join("restored")] {
+        assert!(files(kept).iter().any(|(_, bytes)| contains(bytes, CANARY.key.as_bytes())));
+    }
+    let master = std::fs::read(data_dir.join("master.key")).unwrap();
+    let copies = files(directory.path()).into_iter();
+    let copies = copies.filter(|(place, _)| !place.starts_with(&data_dir.display().to_string()));
+    for (place, bytes) in copies {
+        assert!(!contains(&bytes, master.trim_ascii()), "the master key is in {place}");
+    }
 
     assert!(plane.process.stop().await.success());
     assert!(node.process.stop().await.success());

@@ -6,6 +6,7 @@ use clap::Args;
 use countersign_control_plane::keystore::MasterKey;
 use countersign_control_plane::log::{CheckpointKey, StillLog, VerifierKey};
 use countersign_proto::v1::GetCheckpointRequest;
+use countersign_shared::id::LogId;
 
 use super::verify::unreadable;
 use crate::args::Globals;
@@ -61,8 +62,13 @@ async fn told(plane: &ControlPlane) -> Result<VerifierKey, Failure> {
 pub(super) fn derived(directory: &Path, master: Option<&Path>) -> Result<VerifierKey, Failure> {
     let failed = |error: String| Failure::failed(error);
     let log_id = StillLog::id_at(directory).map_err(|error| failed(error.to_string()))?;
-    let own = directory.join("master.key");
-    let master = MasterKey::load(master.unwrap_or(&own)).map_err(|error| {
+    derived_for(log_id, master.unwrap_or(&directory.join("master.key")))
+}
+
+/// The public key of a log, from a master key.
+pub(in super::super) fn derived_for(log_id: LogId, master: &Path) -> Result<VerifierKey, Failure> {
+    let failed = |error: String| Failure::failed(error);
+    let master = MasterKey::load(master).map_err(|error| {
         failed(error.to_string()).advise(
             "name the master key with --master-key-file, or give the public key with --public-key",
         )

@@ -13,6 +13,9 @@ mod who;
 
 use clap::Subcommand;
 
+pub(super) use key::derived_for;
+pub(super) use verify::{broken as not_verified, kept};
+
 use crate::args::Globals;
 use crate::failure::Failure;
 

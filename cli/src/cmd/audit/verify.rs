@@ -1,11 +1,12 @@
 //! `countersign audit verify`
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use countersign_control_plane::audit::{Shown, Verification, Verified, verify_directory};
+use countersign_control_plane::backup;
 use countersign_control_plane::log::{ChainHash, Checkpoint, VerifierKey};
 use countersign_proto::v1::{GetCheckpointRequest, ReadRecordsRequest};
 use serde_json::json;
@@ -19,7 +20,7 @@ use crate::failure::Failure;
 /// Verify that the log is what it was: chain, tree and checkpoints
 ///
 /// Without a path the log of the running control plane is read and verified here. A path is a data
-/// directory that no process uses, a copy of one, or an export. The first thing that is wrong is
+/// directory that no process uses, a copy of one, an export, or a backup. The first thing that is wrong is
 /// told with the revision at which it is. Nothing is written.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -28,7 +29,7 @@ Examples:
   countersign audit verify /backup/countersign --master-key-file /etc/countersign/master.key
   countersign audit verify log.jsonl --public-key \"$KEY\" --checkpoint newest-checkpoint")]
 pub(crate) struct Verify {
-    /// A data directory or an export; left out: the running control plane
+    /// A data directory, an export or a backup; left out: the running control plane
     #[arg(value_name = "PATH")]
     path: Option<PathBuf>,
 
@@ -129,19 +130,22 @@ fn still(args: &Verify, path: &Path) -> Result<Verified, Failure> {
         return verify_directory(path, &key, shown).map_err(|error| broken(&error));
     }
     let key = args.public_key.clone().ok_or_else(|| {
-        Failure::usage(
-            "an export is verified with --public-key, which `countersign audit key` prints",
-        )
+        Failure::usage("a file is verified with --public-key, which `countersign audit key` prints")
     })?;
     let shown = kept(&args.checkpoint, &key)?;
     let file = File::open(path)
         .map_err(|error| Failure::failed(format!("cannot open {}: {error}", path.display())))?;
-    export::verify(BufReader::new(file), &key, shown)
-        .map_err(|error| broken(&format!("{}: {error}", path.display())))
+    let mut file = BufReader::new(file);
+    let named = |error: &dyn std::fmt::Display| broken(&format!("{}: {error}", path.display()));
+    if backup::is_backup(file.fill_buf().map_err(|error| named(&error))?) {
+        let contents = backup::verify(file, Some(&key), shown);
+        return contents.map(|contents| contents.verified).map_err(|error| named(&error));
+    }
+    export::verify(file, &key, shown).map_err(|error| named(&error))
 }
 
 /// The checkpoints in files, each signed by the key.
-fn kept(files: &[PathBuf], key: &VerifierKey) -> Result<Vec<Shown>, Failure> {
+pub(in super::super) fn kept(files: &[PathBuf], key: &VerifierKey) -> Result<Vec<Shown>, Failure> {
     files.iter().map(|file| opened(file, key)).collect()
 }
 
@@ -159,7 +163,7 @@ pub(super) fn unreadable() -> Failure {
         .advise("control plane and command line should be of the same version")
 }
 
-pub(super) fn broken(what: &dyn std::fmt::Display) -> Failure {
+pub(in super::super) fn broken(what: &dyn std::fmt::Display) -> Failure {
     Failure::failed(format!("NOT VERIFIED: {what}")).advise(
         "keep this log as evidence, compare it with a backup or an export by the same command, and \
          go on from the newest one that verifies; docs/audit.md has the steps",

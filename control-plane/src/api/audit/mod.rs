@@ -26,7 +26,7 @@ use crate::clock;
 use crate::history::HistoryError;
 use crate::log::CheckpointKey;
 
-/// Calls that may replay the log at once; more wait for their turn.
+/// Calls that may read all of the log at once; more wait for their turn.
 const REPLAYS_MAX: usize = 2;
 /// Messages that wait for a slow reader of a stream.
 const QUEUE_MAX: usize = 2;
@@ -37,13 +37,13 @@ const ATTEMPTS_MAX: usize = 1_000;
 /// So much of an error is kept with an attempt.
 const ERROR_CHARACTERS_MAX: usize = 512;
 
-type Replies<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
-type Replier<T> = mpsc::Sender<Result<T, Status>>;
+pub(super) type Replies<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+pub(super) type Replier<T> = mpsc::Sender<Result<T, Status>>;
 
 /// What the audit needs besides the log.
 #[derive(Debug)]
 pub struct Auditing {
-    key: CheckpointKey,
+    pub(super) key: CheckpointKey,
     attempts: Attempts,
     replays: Arc<Semaphore>,
 }
@@ -158,8 +158,8 @@ impl Api {
         off_thread(self, read).await.map(Response::new)
     }
 
-    /// Waits for a turn to replay the log.
-    async fn replay_turn(&self) -> Result<OwnedSemaphorePermit, Status> {
+    /// Waits for a turn to read all of the log.
+    pub(super) async fn replay_turn(&self) -> Result<OwnedSemaphorePermit, Status> {
         let turns = Arc::clone(&self.auditing.replays);
         turns.acquire_owned().await.map_err(|_| Status::internal("the control plane is stopping"))
     }
@@ -175,7 +175,7 @@ async fn off_thread<T: Send + 'static>(
     read.map_err(|error| status::of_history(&error))
 }
 
-fn replies<T: Send + 'static>() -> (Replier<T>, Response<Replies<T>>) {
+pub(super) fn replies<T: Send + 'static>() -> (Replier<T>, Response<Replies<T>>) {
     let (sender, receiver) = mpsc::channel(QUEUE_MAX);
     (sender, Response::new(Box::pin(ReceiverStream::new(receiver))))
 }

@@ -1,0 +1,107 @@
+//! Writing a backup: of exactly one revision, from a log that goes on being written. What is read is
+//! verified by the log's reader; each part of records ends with a checkpoint that is signed for it.
+
+use countersign_proto::store::v1::backup_part::Part;
+use countersign_proto::store::v1::{BackupHead, BackupKeystore, BackupRecords};
+
+use super::format::Encoder;
+use crate::keystore::KeystoreImage;
+use crate::log::disk::DiskError;
+use crate::log::{CheckpointKey, Head, LogReader, ReadError, StoredRecord, Tree, pack};
+
+/// A part has this many records at most,
+const PART_RECORDS_MAX: usize = 4_096;
+/// and ends with the one with which they reach this length.
+const PART_BYTES: usize = 1024 * 1024;
+
+/// What a backup is made of.
+#[expect(missing_debug_implementations, reason = "a log has no text form")]
+pub struct Source<'a> {
+    pub reader: &'a dyn LogReader,
+    pub key: &'a CheckpointKey,
+    pub keystore: &'a KeystoreImage,
+    pub epoch: u64,
+    pub now_ms: i64,
+}
+
+/// Why there is no backup.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    #[error(transparent)]
+    Log(#[from] ReadError),
+    #[error(transparent)]
+    Keystore(#[from] DiskError),
+    #[error("the backup cannot be encoded: {0}")]
+    Encode(#[from] std::io::Error),
+}
+
+/// Hands over the file's bytes in order, each time with the revision that they reach and the one that
+/// the backup is of, until `send` says no.
+pub fn write(
+    source: &Source<'_>,
+    mut send: impl FnMut(Vec<u8>, u64, u64) -> bool,
+) -> Result<(), WriteError> {
+    // The revision first: a data key is durable before the event whose secret it opens, so that the
+    // keystore, read after it, has every one that the log up to here needs.
+    let last = source.reader.tree().size();
+    let keystore = source.keystore.read()?;
+    let log_id = source.key.log_id();
+    let mut head = Head::genesis(log_id);
+    let mut tree = Tree::default();
+    let (mut encoder, magic) = Encoder::new();
+    let first = Part::Head(BackupHead {
+        log_id: log_id.as_bytes().to_vec(),
+        epoch: source.epoch,
+        revision: last,
+        time_ms: source.now_ms,
+        checkpoint: source.key.sign(head, tree.root()),
+    });
+    if !send([magic, encoder.part(first)?].concat(), 0, last) {
+        return Ok(());
+    }
+    while head.revision < last {
+        let records = next_records(source.reader, head.revision + 1, last)?;
+        let Some(reached) = records.last().map(|it| Head { revision: it.revision, hash: it.hash })
+        else {
+            break;
+        };
+        for record in &records {
+            tree.push(record.hash);
+        }
+        let frames = pack::pack(head, &records);
+        head = reached;
+        let checkpoint = source.key.sign(head, tree.root());
+        let part = encoder.part(Part::Records(BackupRecords { frames, checkpoint }))?;
+        if !send(part, head.revision, last) {
+            return Ok(());
+        }
+    }
+    for piece in keystore.chunks(PART_BYTES) {
+        let part = encoder.part(Part::Keystore(BackupKeystore { bytes: piece.to_vec() }))?;
+        if !send(part, last, last) {
+            return Ok(());
+        }
+    }
+    send(encoder.end()?, last, last);
+    Ok(())
+}
+
+fn next_records(
+    reader: &dyn LogReader,
+    from: u64,
+    last: u64,
+) -> Result<Vec<StoredRecord>, ReadError> {
+    let most = usize::try_from(last - from + 1).unwrap_or(usize::MAX).min(PART_RECORDS_MAX);
+    let mut records = reader.read(from, most)?;
+    let mut bytes = 0;
+    let fitting = records
+        .iter()
+        .take_while(|record| {
+            let has_room = bytes < PART_BYTES;
+            bytes += record.bytes.len();
+            has_room
+        })
+        .count();
+    records.truncate(fitting);
+    Ok(records)
+}

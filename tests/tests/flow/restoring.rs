@@ -1,0 +1,94 @@
+//! A control plane that is lost and restored from a backup: at the newest revision of it and at one
+//! before, under a new epoch, which nodes take only when they are told to.
+
+use std::path::{Path, PathBuf};
+
+use countersign_data_plane::Node;
+use countersign_tests::{Cli, Management, eventually, get, node_with};
+use serde_json::Value;
+
+use crate::gateway::{Gateway, LEGACY, ORDERS, RELEASE, REPORTS};
+
+struct Restored {
+    directory: PathBuf,
+    told: Value,
+}
+
+/// Restores from a backup as far as these words say, and puts the master key in its place.
+fn restore(cli: &Cli, backup: &Path, to: &str, words: &str, master: &Path) -> Restored {
+    let directory = backup.with_file_name(to);
+    let line = format!("restore --from {} --to {} {words}", backup.display(), directory.display());
+    let told = cli.json(&line);
+    std::fs::copy(master, directory.join("master.key")).unwrap();
+    Restored { directory, told }
+}
+
+async fn finds_another_log(node: &Node) {
+    eventually("the node finds another log", async || {
+        let metrics = get(node.status_address().unwrap(), "/metrics").await;
+        metrics.text().contains("countersign_node_foreign_log 1").then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_is_restored_at_its_head_and_before_and_nodes_take_it_when_they_are_told() {
+    let mut gateway = Gateway::signing_orders_with(&ORDERS).await;
+    let before = gateway.plane.revision();
+    let management: Management = gateway.management.clone();
+    management.create_key(&REPORTS).await;
+    management.create_key(&LEGACY).await;
+    let revision = management.rebind(REPORTS.name, "orders", RELEASE).await;
+    gateway.reached(revision).await;
+
+    let cli = Cli::to(&gateway.plane.uri());
+    let directory = tempfile::tempdir().unwrap();
+    let backup = directory.path().join("today.backup");
+    let made = cli.json(&format!("backup create --to {}", backup.display()));
+    assert_eq!(made["revision"], revision);
+    let twice = cli.say(&format!("backup create --to {}", backup.display()));
+    assert!(twice.status == 1 && twice.stderr.contains("is there already"), "{twice:?}");
+
+    // Written after the backup, and seen by the node: lost with the disk.
+    let lost = management.rebind(LEGACY.name, "orders", RELEASE).await;
+    gateway.reached(lost).await;
+    let master = gateway.plane.data_dir().join("master.key");
+    gateway.plane.stop().await;
+
+    let at_head = restore(&cli, &backup, "at-head", "", &master);
+    assert_eq!((&at_head.told["revision"], &at_head.told["epoch"]), (&revision.into(), &1.into()));
+    gateway.plane.go_on_from(&at_head.directory).await;
+    assert_eq!(gateway.plane.revision(), revision);
+    finds_another_log(&gateway.node).await;
+    assert_eq!(gateway.get("/orders").await.status, 200);
+    LEGACY.assert_signed(&gateway.backend.last());
+
+    // Restarted with what the restore printed.
+    gateway.node.shutdown().await;
+    let accept = at_head.told["accept_log"].as_str().unwrap().to_owned();
+    let uri = gateway.plane.uri();
+    gateway.node = node_with(&uri, "node-1", |it| it.accept_log = Some(accept)).await;
+    gateway.reached(revision).await;
+    assert_eq!(gateway.get("/orders").await.status, 200);
+    REPORTS.assert_signed(&gateway.backend.last());
+    // It goes on from there, secrets and all.
+    let revision = management.rebind(ORDERS.name, "orders", RELEASE).await;
+    gateway.reached(revision).await;
+    gateway.get("/orders").await;
+    ORDERS.assert_signed(&gateway.backend.last());
+    gateway.plane.stop().await;
+
+    let words = format!("--revision {before} --epoch 2");
+    let earlier = restore(&cli, &backup, "earlier", &words, &master);
+    assert_eq!((&earlier.told["revision"], &earlier.told["epoch"]), (&before.into(), &2.into()));
+    gateway.plane.go_on_from(&earlier.directory).await;
+    finds_another_log(&gateway.node).await;
+    gateway.node.shutdown().await;
+    let accept = earlier.told["accept_log"].as_str().unwrap().to_owned();
+    gateway.node = node_with(&uri, "node-1", |it| it.accept_log = Some(accept)).await;
+    gateway.reached(before).await;
+    assert_eq!(gateway.get("/orders").await.status, 200);
+    ORDERS.assert_signed(&gateway.backend.last());
+    management.create_key(&REPORTS).await;
+    gateway.end().await;
+}
