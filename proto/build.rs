@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::path::PathBuf;
 
-const FILES: [&str; 12] = [
+const FILES: [&str; 13] = [
     "countersign/v1/environment.proto",
     "countersign/v1/api_group.proto",
     "countersign/v1/api.proto",
@@ -14,16 +14,19 @@ const FILES: [&str; 12] = [
     "countersign/v1/backup.proto",
     "countersign/v1/node.proto",
     "countersign/v1/sync.proto",
+    "countersign/v1/enrolment.proto",
     "countersign/store/v1/backup.proto",
     "countersign/store/v1/snapshot.proto",
 ];
 
 /// Messages that hold a secret: `src/redact.rs` writes their `Debug`, without it.
-const SECRET_BEARERS: [&str; 4] = [
+const SECRET_BEARERS: [&str; 6] = [
     ".countersign.v1.CreateSignatureKeyRequest",
     ".countersign.v1.CreateSignatureKeyResponse",
     ".countersign.v1.ReplaceSecretRequest",
     ".countersign.v1.ReplaceSecretResponse",
+    ".countersign.v1.CreateNodeTokenResponse",
+    ".countersign.v1.EnrolNodeRequest",
 ];
 
 /// Bytes that are shared by streams.

@@ -72,6 +72,8 @@ impl Shown {
                 let name = place(&it.api_group_name, &it.api_name, &it.environment_name);
                 ("binding", name, format!("{} {}", it.api, it.environment), json::compact(it)?)
             }
+            Kind::NodeToken(it) => ("node token", it.id.clone(), it.id.clone(), json::compact(it)?),
+            Kind::Node(it) => ("node", it.name.clone(), it.name.clone(), json::compact(it)?),
         };
         let mut fields = Vec::new();
         if let Value::Object(mut message) = message {

@@ -34,7 +34,8 @@ named! {
     ReplaceSecretResponse DeleteSignatureKeyResponse
     Binding CreateBindingResponse GetBindingResponse DeleteBindingResponse
     Event GetCheckpointResponse Resource Attempt
-    Node GetNodeResponse WaitForRevisionResponse
+    Node GetNodeResponse WaitForRevisionResponse RevokeNodeResponse KnownNode
+    NodeToken CreateNodeTokenResponse RevokeNodeTokenResponse
 }
 
 /// A message as it is shown by itself, such as one element of a list.

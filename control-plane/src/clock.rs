@@ -52,6 +52,11 @@ pub(crate) fn new_secret() -> Secret {
     Secret::new(std::iter::once(first).chain((1..64).map(|_| pick(set.len()))).collect())
 }
 
+/// A token for a node: 256 random bits, behind what scanners of sources know it by.
+pub(crate) fn new_token() -> String {
+    format!("csnt_{}", data_encoding::BASE64URL_NOPAD.encode(&random::<32>()))
+}
+
 #[expect(clippy::expect_used, reason = "without the system's random source nothing here may go on")]
 fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];

@@ -7,9 +7,12 @@ use std::sync::Arc;
 
 use countersign_shared::api::ApiDefinition;
 use countersign_shared::event::{Origin, Record};
-use countersign_shared::id::{ApiId, EnvironmentId, GroupId, KeyId, LogId};
+use countersign_shared::id::{ApiId, EnvironmentId, GroupId, KeyId, LogId, TokenId};
 use countersign_shared::key::{KeyText, SealedSecret, SignatureKeyType};
-use countersign_shared::text::{ApiName, Domain, EnvironmentName, GroupName, KeyName, Remark};
+use countersign_shared::node::{NodeRole, PublicKeyDigest, TokenHash};
+use countersign_shared::text::{
+    ApiName, Domain, EnvironmentName, GroupName, KeyName, NodeName, Remark,
+};
 
 use crate::keystore::WrappedKey;
 pub use patch::{BackendPatch, DefinitionPatch};
@@ -106,6 +109,32 @@ pub enum Command {
     UnbindKey {
         api: Reference,
         environment: Reference,
+    },
+    CreateNodeToken {
+        id: TokenId,
+        hash: TokenHash,
+        role: NodeRole,
+        node: Option<NodeName>,
+        /// None: all.
+        environments: Option<Vec<Reference>>,
+        expires_ms: i64,
+        now_ms: i64,
+    },
+    RevokeNodeToken {
+        token: TokenId,
+    },
+    EnrolNode {
+        hash: TokenHash,
+        node: NodeName,
+        key: PublicKeyDigest,
+        /// Whether somebody goes by the name who was never enrolled.
+        is_seen: bool,
+        now_ms: i64,
+    },
+    RevokeNode {
+        node: NodeName,
+        /// Whether somebody goes by the name, or it is to be revoked although nobody does.
+        is_seen: bool,
     },
 }
 

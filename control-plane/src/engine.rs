@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use countersign_feed::Tip;
-use countersign_shared::event::Record;
+use countersign_shared::event::{Event, Record};
 use countersign_shared::state::State;
 use tokio::sync::{mpsc, watch};
 
@@ -62,6 +62,7 @@ pub struct EngineHandle {
     queue: mpsc::Sender<ToEngine>,
     view: Arc<ArcSwap<View>>,
     revision: watch::Receiver<u64>,
+    admissions: watch::Receiver<u64>,
 }
 
 impl EngineHandle {
@@ -86,6 +87,11 @@ impl EngineHandle {
     /// Changes with every commit. Whoever wakes by it finds view and feed up to date.
     pub fn revision(&self) -> watch::Receiver<u64> {
         self.revision.clone()
+    }
+
+    /// Changes with each commit that enrols or revokes a node, when everybody can see it.
+    pub fn admissions(&self) -> watch::Receiver<u64> {
+        self.admissions.clone()
     }
 }
 
@@ -124,7 +130,8 @@ impl Engine {
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
         let writer = Writer::new(self);
         let (view, revision) = (writer.view(), writer.revised.subscribe());
-        let handle = EngineHandle { queue, view, revision };
+        let admissions = writer.admitted.subscribe();
+        let handle = EngineHandle { queue, view, revision, admissions };
         let thread = std::thread::Builder::new().name("engine".into());
         let thread = thread.spawn(move || writer.run(waiting))?;
         Ok((handle, thread))
@@ -137,6 +144,7 @@ pub struct Writer {
     engine: Engine,
     view: Arc<ArcSwap<View>>,
     revised: watch::Sender<u64>,
+    admitted: watch::Sender<u64>,
 }
 
 /// Nobody knows what is on disk: the process must end, and the next start reads the truth.
@@ -155,7 +163,8 @@ impl Writer {
         let head = engine.log.head();
         let tip = Tip { head, digests: engine.publisher.digests() };
         let view = ArcSwap::from_pointee(View { state: engine.state.clone(), tip });
-        Self { engine, view: Arc::new(view), revised: watch::Sender::new(head.revision) }
+        let (revised, admitted) = (watch::Sender::new(head.revision), watch::Sender::new(0));
+        Self { engine, view: Arc::new(view), revised, admitted }
     }
 
     /// What everyone else sees, replaced with every commit.
@@ -265,6 +274,11 @@ impl Writer {
             false
         });
         engine.snapshotter.offer(&engine.state, head);
+        let admits =
+            |event: &Event| matches!(event, Event::NodeEnrolled { .. } | Event::NodeRevoked { .. });
+        if records.iter().any(|record| admits(&record.event)) {
+            self.admitted.send_replace(head.revision);
+        }
         Ok(())
     }
 }

@@ -167,7 +167,11 @@ fn touch(
         | Event::ApiDeleted { .. }
         | Event::KeyCreated { .. }
         | Event::KeyRenamed { .. }
-        | Event::KeyDeleted { .. } => {}
+        | Event::KeyDeleted { .. }
+        | Event::NodeTokenCreated(_)
+        | Event::NodeTokenRevoked { .. }
+        | Event::NodeEnrolled { .. }
+        | Event::NodeRevoked { .. } => {}
     }
 }
 

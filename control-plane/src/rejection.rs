@@ -54,6 +54,27 @@ pub enum Rejection {
     RevisionMismatch { expected: u64, found: u64 },
     #[error("request id `{request_id}` was used for another request: take a new one")]
     RequestIdReused { request_id: String },
+    #[error("this token is not known here: make one with `countersign node token create`")]
+    NodeTokenUnknown,
+    #[error("the token has expired: make another with `countersign node token create`")]
+    NodeTokenExpired,
+    #[error(
+        "the token has been used: each is good for one node, which is revoked with `countersign node revoke`"
+    )]
+    NodeTokenSpent,
+    #[error("the token is not good for the name `{node}`: take the name that it was made for")]
+    NodeNameRefused { node: String },
+    #[error(
+        "the name `{node}` is or was somebody's: take another, or make a token for it with \
+         `countersign node token create --node {node}`"
+    )]
+    NodeNameTaken { node: String },
+    #[error("this key was enrolled before: make a new one")]
+    NodeKeyUsed,
+    #[error(
+        "node {node} is revoked: let it make a new key, and enrol it with a token that names it"
+    )]
+    NodeRevoked { node: String },
     #[error("{0}")]
     Unimplemented(&'static str),
 }

@@ -8,6 +8,7 @@ use countersign_feed::source::{NoKeys, NoSnapshot};
 use countersign_feed::{Feed, Refused, ServedEnvironment, Source, Unserved};
 use countersign_proto::v1;
 use countersign_shared::id::{EnvironmentId, LogId};
+use countersign_shared::node::KnownNode;
 use data_encoding::HEXLOWER;
 use tokio::sync::watch;
 
@@ -54,6 +55,14 @@ impl Source for LogSource {
 
     fn feed(&self) -> &Feed {
         &self.feed
+    }
+
+    fn known_node(&self, view: &View, name: &str) -> Option<Arc<KnownNode>> {
+        view.state.nodes().get(name).cloned()
+    }
+
+    fn admissions(&self) -> watch::Receiver<u64> {
+        self.engine.admissions()
     }
 
     fn environment(&self, view: &View, text: &str) -> Result<ServedEnvironment, Unserved> {

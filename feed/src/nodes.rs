@@ -39,6 +39,10 @@ pub struct NodeStatus {
     pub via: String,
     /// It is a relay, which signs nothing.
     pub relay: bool,
+    /// Of the certificate that it showed: in hex digits, empty where it showed none.
+    pub certificate_serial: String,
+    /// 0 where it showed none.
+    pub certificate_expires_ms: i64,
     pub connected: bool,
     /// Behind a relay: that it is stale is found there.
     pub silent: bool,

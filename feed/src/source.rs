@@ -6,6 +6,7 @@ use std::sync::Arc;
 use countersign_proto::v1;
 use countersign_shared::chain::Head;
 use countersign_shared::id::{EnvironmentId, LogId};
+use countersign_shared::node::KnownNode;
 use tokio::sync::watch;
 
 use crate::ring::{Digests, Feed};
@@ -50,6 +51,17 @@ pub trait Source: Send + Sync + 'static {
     fn revision(&self) -> watch::Receiver<u64>;
 
     fn feed(&self) -> &Feed;
+
+    /// What is known here of the node or relay of this name; of one that has a certificate from elsewhere
+    /// nothing.
+    fn known_node(&self, _view: &Self::View, _name: &str) -> Option<Arc<KnownNode>> {
+        None
+    }
+
+    /// Changes with each node that is enrolled or revoked. Where nobody ever is, it has ended.
+    fn admissions(&self) -> watch::Receiver<u64> {
+        watch::channel(0).1
+    }
 
     /// The environment of this id or name.
     fn environment(&self, view: &Self::View, text: &str) -> Result<ServedEnvironment, Unserved>;

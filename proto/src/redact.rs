@@ -5,16 +5,20 @@ use std::fmt;
 
 use crate::v1::event::Payload;
 use crate::v1::{
-    Change, CreateSignatureKeyRequest, CreateSignatureKeyResponse, EnvironmentChanges, Event,
-    ReplaceSecretRequest, ReplaceSecretResponse,
+    Change, CreateNodeTokenResponse, CreateSignatureKeyRequest, CreateSignatureKeyResponse,
+    EnrolNodeRequest, EnvironmentChanges, Event, ReplaceSecretRequest, ReplaceSecretResponse,
 };
 
 const REDACTED: &str = "(redacted)";
 
 impl Event {
-    /// As it is shown: the ciphertext of its secret stays in the record that the log keeps.
+    /// As it is shown: the ciphertext of its secret, and the hash of its token, stay in the record
+    /// that the log keeps.
     #[must_use]
     pub fn without_ciphertext(mut self) -> Self {
+        if let Some(Payload::NodeTokenCreated(created)) = &mut self.payload {
+            created.hash.clear();
+        }
         let secret = match &mut self.payload {
             Some(Payload::SignatureKeyCreated(created)) => created.secret.as_mut(),
             Some(Payload::SecretReplaced(replaced)) => replaced.secret.as_mut(),
@@ -45,6 +49,25 @@ impl fmt::Debug for CreateSignatureKeyResponse {
             .field("generated_secret", &REDACTED)
             .field("revision", &self.revision)
             .finish()
+    }
+}
+
+impl fmt::Debug for CreateNodeTokenResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CreateNodeTokenResponse")
+            .field("node_token", &self.node_token)
+            .field("token", &REDACTED)
+            .field("revision", &self.revision)
+            .finish()
+    }
+}
+
+impl fmt::Debug for EnrolNodeRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EnrolNodeRequest")
+            .field("token", &REDACTED)
+            .field("node", &self.node)
+            .finish_non_exhaustive()
     }
 }
 

@@ -4,11 +4,13 @@
 use std::sync::Arc;
 
 use crate::api::ApiDefinition;
-use crate::id::{ApiId, EnvironmentId, GroupId, KeyId, LogId};
+use crate::id::{ApiId, EnvironmentId, GroupId, KeyId, LogId, TokenId};
 use crate::key::{KeyText, SecretVersion, SignatureKeyType};
+use crate::node::{NodeRole, NodeScope, NodeTokenFields, PublicKeyDigest};
 use crate::stamp::Stamp;
 use crate::text::{
-    Actor, ApiName, Domain, EnvironmentName, GroupName, KeyName, Reason, Remark, RequestId,
+    Actor, ApiName, Domain, EnvironmentName, GroupName, KeyName, NodeName, Reason, Remark,
+    RequestId,
 };
 
 /// One entry of the log: an event, and who caused it, when and from where.
@@ -109,6 +111,21 @@ pub enum Event {
         key: KeyId,
         api: ApiId,
         environment: EnvironmentId,
+    },
+    NodeTokenCreated(NodeTokenFields),
+    NodeTokenRevoked {
+        id: TokenId,
+    },
+    /// Spends the token.
+    NodeEnrolled {
+        node: NodeName,
+        role: NodeRole,
+        token: TokenId,
+        scope: NodeScope,
+        key: PublicKeyDigest,
+    },
+    NodeRevoked {
+        node: NodeName,
     },
 }
 

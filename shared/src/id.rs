@@ -71,6 +71,8 @@ ids! {
     SecretId
     /// One event log. Another log, even one restored from this one, has another id.
     LogId
+    /// A token by which one node is enrolled.
+    TokenId
 }
 
 #[cfg(test)]

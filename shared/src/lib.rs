@@ -8,6 +8,7 @@ pub mod digest;
 pub mod event;
 pub mod id;
 pub mod key;
+pub mod node;
 pub mod secret;
 pub mod signing;
 pub mod stamp;

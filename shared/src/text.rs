@@ -93,6 +93,12 @@ texts! {
     RequestId: |text| visible(text, 64);
     /// Who asks: 1–128 visible ASCII characters.
     Actor: |text| visible(text, 128);
+    /// A node or relay as its certificate names it: 1–128 letters, digits and `._-:@+`.
+    NodeName: |text| {
+        let rule = "1–128 letters, digits and . _ - : @ +";
+        length(text, 1, 128, rule)?;
+        every(text, |c| c.is_ascii_alphanumeric() || "._-:@+".contains(c), rule)
+    };
 }
 
 fn long_name(text: &str) -> Result<(), InvalidText> {

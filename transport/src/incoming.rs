@@ -19,6 +19,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::server::Connected;
 use tracing::{debug, warn};
 
+use crate::certificate::PeerCertificate;
 use crate::identity::Identity;
 use crate::server::{ClientCertificates, ServerTls, Transport, TransportError};
 
@@ -37,6 +38,8 @@ pub struct Peer {
     pub over_tls: bool,
     /// Whom the certificate names; none where none was shown, as in clear text.
     pub identity: Option<Arc<Identity>>,
+    /// The certificate that names it.
+    pub certificate: Option<Arc<PeerCertificate>>,
 }
 
 impl Peer {
@@ -102,7 +105,7 @@ impl Incoming {
             // It matters only to speed.
             let _ = stream.set_nodelay(true);
             let Some(tls) = self.tls.clone() else {
-                let peer = Peer { address, over_tls: false, identity: None };
+                let peer = Peer { address, over_tls: false, identity: None, certificate: None };
                 let connection = Connection { peer, io: Io::Clear(stream) };
                 if sender.send(Ok(connection)).await.is_err() {
                     return;
@@ -135,14 +138,12 @@ async fn handshake(
     let stream = accepting
         .map_err(|_| format!("no handshake within {} s", HANDSHAKE_TIME_MAX.as_secs()))?
         .map_err(|error| error.to_string())?;
-    let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
-    let identity = match certificate {
-        Some(certificate) => {
-            Some(Arc::new(Identity::of(certificate).map_err(|error| error.to_string())?))
-        }
-        None => None,
-    };
-    let peer = Peer { address, over_tls: true, identity };
+    let mut peer = Peer { address, over_tls: true, identity: None, certificate: None };
+    if let Some(shown) = stream.get_ref().1.peer_certificates().and_then(<[_]>::first) {
+        peer.identity = Some(Arc::new(Identity::of(shown).map_err(|error| error.to_string())?));
+        let certificate = PeerCertificate::of(shown).map_err(|error| error.to_string())?;
+        peer.certificate = Some(Arc::new(certificate));
+    }
     Ok(Connection { peer, io: Io::Tls(Box::new(stream)) })
 }
 

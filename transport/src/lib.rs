@@ -3,12 +3,14 @@
 //! elsewhere.
 
 pub mod ca;
+mod certificate;
 pub mod client;
 mod files;
 pub mod identity;
 mod incoming;
 mod server;
 
+pub use certificate::PeerCertificate;
 pub use client::ClientFiles;
 pub use files::{CertificateFiles, InvalidFile};
 pub use identity::{Identity, Role};

@@ -116,6 +116,7 @@ pub(super) async fn run(args: ControlPlaneArgs) -> Result<(), Failure> {
             apis_max: args.limits.apis_max,
             keys_max: args.limits.keys_max,
             bindings_max: args.limits.bindings_max,
+            ..Limits::default()
         },
         snapshots_at_once: AtOnce { count: args.snapshots_at_once.get(), ..AtOnce::default() },
         node_scope: Scope::new(args.node_scopes),

@@ -3,7 +3,7 @@
 use countersign_proto::v1::event::Payload;
 
 /// The names of the payload's fields in the contract.
-pub(super) const PAYLOAD_NAMES: [&str; 19] = [
+pub(super) const PAYLOAD_NAMES: [&str; 23] = [
     "log_created",
     "environment_created",
     "environment_updated",
@@ -23,6 +23,10 @@ pub(super) const PAYLOAD_NAMES: [&str; 19] = [
     "key_bound",
     "key_rebound",
     "key_unbound",
+    "node_token_created",
+    "node_token_revoked",
+    "node_enrolled",
+    "node_revoked",
 ];
 
 pub(super) fn payload_name(payload: &Payload) -> &'static str {
@@ -46,6 +50,10 @@ pub(super) fn payload_name(payload: &Payload) -> &'static str {
         Payload::KeyBound(_) => "key_bound",
         Payload::KeyRebound(_) => "key_rebound",
         Payload::KeyUnbound(_) => "key_unbound",
+        Payload::NodeTokenCreated(_) => "node_token_created",
+        Payload::NodeTokenRevoked(_) => "node_token_revoked",
+        Payload::NodeEnrolled(_) => "node_enrolled",
+        Payload::NodeRevoked(_) => "node_revoked",
     }
 }
 
@@ -73,5 +81,11 @@ pub(super) fn touched(payload: &Payload) -> Vec<&str> {
             vec![&m.signature_key, &m.former_signature_key, &m.api, &m.environment]
         }
         Payload::KeyUnbound(m) => vec![&m.signature_key, &m.api, &m.environment],
+        Payload::NodeTokenCreated(m) => std::iter::once(m.id.as_str())
+            .chain(m.environments.iter().map(String::as_str))
+            .collect(),
+        Payload::NodeTokenRevoked(m) => vec![&m.id],
+        Payload::NodeEnrolled(m) => vec![&m.node, &m.token],
+        Payload::NodeRevoked(m) => vec![&m.node],
     }
 }

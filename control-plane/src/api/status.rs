@@ -112,6 +112,15 @@ pub(super) fn of_rejection(rejection: Rejection) -> Status {
         R::RequestIdReused { request_id } => {
             (Code::AlreadyExists, "REQUEST_ID_REUSED", vec![("request_id", request_id)])
         }
+        R::NodeTokenUnknown => (Code::Unauthenticated, "NODE_TOKEN_UNKNOWN", vec![]),
+        R::NodeTokenExpired => (Code::Unauthenticated, "NODE_TOKEN_EXPIRED", vec![]),
+        R::NodeTokenSpent => (Code::Unauthenticated, "NODE_TOKEN_SPENT", vec![]),
+        R::NodeNameRefused { node } => {
+            (Code::PermissionDenied, "NODE_NAME_REFUSED", vec![("node", node)])
+        }
+        R::NodeNameTaken { node } => (Code::AlreadyExists, "NODE_NAME_TAKEN", vec![("node", node)]),
+        R::NodeKeyUsed => (Code::AlreadyExists, "NODE_KEY_USED", vec![]),
+        R::NodeRevoked { node } => (Code::PermissionDenied, "NODE_REVOKED", vec![("node", node)]),
         R::Unimplemented(_) => (Code::Unimplemented, "UNIMPLEMENTED", vec![]),
     };
     status(code, reason, message, metadata)

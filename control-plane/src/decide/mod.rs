@@ -6,9 +6,11 @@ mod binding;
 mod environment;
 mod group;
 mod key;
+mod node;
 mod resolve;
 
 use countersign_shared::event::{EnvironmentFields, Event};
+use countersign_shared::node::NodeTokenFields;
 use countersign_shared::state::State;
 use countersign_shared::text::{EnvironmentName, Remark};
 
@@ -32,6 +34,10 @@ pub struct Limits {
     pub apis_max: u64,
     pub keys_max: u64,
     pub bindings_max: u64,
+    /// Names that were enrolled or revoked.
+    pub nodes_max: u64,
+    /// Tokens that can be used or are remembered.
+    pub node_tokens_max: u64,
 }
 
 impl Default for Limits {
@@ -43,6 +49,8 @@ impl Default for Limits {
             apis_max: 1_000_000,
             keys_max: 200,
             bindings_max: 1_000_000,
+            nodes_max: 100_000,
+            node_tokens_max: 10_000,
         }
     }
 }
@@ -84,6 +92,18 @@ pub fn decide(state: &State, command: &Command, limits: &Limits) -> Result<Vec<E
             binding::bind(state, limits, key, api, environment, *replace)?
         }
         Command::UnbindKey { api, environment } => binding::unbind(state, api, environment)?,
+        Command::CreateNodeToken { id, hash, role, node, environments, expires_ms, now_ms } => {
+            let scope = node::scope(state, environments.as_deref())?;
+            let (id, hash, role, node) = (*id, *hash, *role, node.clone());
+            let expires_ms = *expires_ms;
+            let fields = NodeTokenFields { id, hash, role, node, scope, expires_ms };
+            node::create_token(state, limits, fields, *now_ms)?
+        }
+        Command::RevokeNodeToken { token } => node::revoke_token(state, *token)?,
+        Command::EnrolNode { hash, node, key, is_seen, now_ms } => {
+            node::enrol(state, limits, *hash, (node, *key), *is_seen, *now_ms)?
+        }
+        Command::RevokeNode { node, is_seen } => node::revoke(state, limits, node, *is_seen)?,
     };
     if events.len() > EVENTS_PER_COMMAND_MAX {
         return Err(Rejection::TooManyEvents {

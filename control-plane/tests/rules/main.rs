@@ -9,5 +9,6 @@ mod bindings;
 mod environments;
 mod groups;
 mod keys;
+mod nodes;
 mod projection;
 mod scenario;

@@ -163,6 +163,9 @@ fn keep(
         address: short(report.address),
         via,
         relay: report.relay,
+        // It was shown to the relay.
+        certificate_serial: String::new(),
+        certificate_expires_ms: 0,
         connected: report.connected,
         silent: report.stale,
         connected_at_ms: report.connected_at_ms,

@@ -34,6 +34,24 @@ impl Guard {
             return Ok(());
         }
         let allowed = self.scope.allowed(node).collect::<Vec<_>>().join(",");
+        let advice =
+            "Start the node with these, or the control plane with a --node-scope that allows it";
+        Err(self.refuse(node, environment, allowed, advice))
+    }
+
+    /// The same for a node that was enrolled: its scope is in the log, and no rule counts.
+    pub(super) fn check_enrolled(
+        &self,
+        node: &str,
+        environment: &[&str],
+        allows: bool,
+        allowed: impl FnOnce() -> String,
+    ) -> Result<(), Status> {
+        let advice = "Start the node with these, or enrol it anew with a token that allows it";
+        if allows { Ok(()) } else { Err(self.refuse(node, environment, allowed(), advice)) }
+    }
+
+    fn refuse(&self, node: &str, environment: &[&str], allowed: String, advice: &str) -> Status {
         let asked = environment.last().copied().unwrap_or_default();
         self.refused.inc();
         if self.is_time(node, Instant::now()) {
@@ -45,12 +63,10 @@ impl Guard {
             );
         }
         let may = if allowed.is_empty() { "none" } else { &allowed };
-        let message = format!(
-            "node {node} may not ask for environment `{asked}`, but for: {may}. Start the node with these, or the \
-             control plane with a --node-scope that allows it"
-        );
-        let metadata = [("environment", asked.to_owned()), ("allowed", allowed.clone())];
-        Err(status::status(Code::PermissionDenied, "ENVIRONMENT_NOT_ALLOWED", message, metadata))
+        let message =
+            format!("node {node} may not ask for environment `{asked}`, but for: {may}. {advice}");
+        let metadata = [("environment", asked.to_owned()), ("allowed", allowed)];
+        status::status(Code::PermissionDenied, "ENVIRONMENT_NOT_ALLOWED", message, metadata)
     }
 
     fn is_time(&self, node: &str, now: Instant) -> bool {

@@ -2,6 +2,8 @@
 
 use countersign_proto::convert::InvalidField;
 use countersign_proto::v1;
+use countersign_shared::id::EnvironmentId;
+use countersign_shared::node::{Enrolment, NodeScope};
 use countersign_shared::text::Actor;
 use countersign_transport::{Identity, Role};
 use tonic::{Code, Status};
@@ -55,16 +57,30 @@ pub(super) fn find<S: Source>(
     view: &S::View,
     (node, text): (&str, &str),
 ) -> Result<ServedEnvironment, Status> {
-    match source.environment(view, text) {
-        Ok(found) => {
-            guard.check(node, &[&found.id.to_string(), &found.name])?;
-            Ok(found)
-        }
-        Err(why) => {
-            guard.check(node, &[text])?;
-            Err(unserved(why))
+    let found = source.environment(view, text);
+    let id = found.as_ref().map(|found| found.id.to_string());
+    let names: &[&str] = match (&found, &id) {
+        (Ok(found), Ok(id)) => &[id, &found.name],
+        _ => &[text],
+    };
+    let known = source.known_node(view, node);
+    match known.as_ref().and_then(|known| known.enrolment.as_ref()) {
+        None => guard.check(node, names)?,
+        Some(Enrolment { scope, .. }) => {
+            let allows = match &found {
+                Ok(found) => scope.allows(found.id),
+                Err(_) => *scope == NodeScope::All,
+            };
+            guard.check_enrolled(node, names, allows, || {
+                let name = |id: &EnvironmentId| {
+                    let id = id.to_string();
+                    source.environment(view, &id).map_or(id, |found| found.name)
+                };
+                scope.named().iter().map(name).collect::<Vec<_>>().join(",")
+            })?;
         }
     }
+    found.map_err(unserved)
 }
 
 /// A node is who its certificate says, and only a relay's makes a relay. Without one, in clear text,

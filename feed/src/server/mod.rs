@@ -2,6 +2,7 @@
 //! a slow node is merely behind, and one that has fallen out of the ring gets a snapshot. tonic is
 //! named here and nowhere else in this crate.
 
+mod admission;
 mod delivery;
 mod forbidden;
 mod gate;
@@ -22,7 +23,8 @@ use countersign_proto::v1;
 use countersign_proto::v1::subscribe_request::Message as FromNode;
 use countersign_proto::v1::sync_server::{Sync, SyncServer};
 use countersign_shared::id::EnvironmentId;
-use countersign_transport::{Identity, Peer};
+use countersign_shared::node::NodeRole;
+use countersign_transport::{Identity, Peer, PeerCertificate, Role};
 use futures_util::Stream;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
@@ -36,6 +38,7 @@ use crate::scope::Scope;
 use crate::source::{Source, Tip};
 use crate::stream::NodeStream;
 use crate::turns::AtOnce;
+use admission::Entrant;
 use forbidden::Guard;
 use gate::Gate;
 use hello::Hello;
@@ -138,7 +141,7 @@ impl<S: Source> Sync for Streams<S> {
         request: Request<Streaming<v1::SubscribeRequest>>,
     ) -> Result<Response<Self::SubscribeStream>, Status> {
         let address = address(&request).map(|address| address.to_string()).unwrap_or_default();
-        let identity = identity(&request);
+        let (identity, certificate) = (identity(&request), certificate(&request));
         let mut from_node = request.into_inner();
         let hello = match timeout(HELLO_WAIT, from_node.message()).await {
             Ok(Ok(Some(v1::SubscribeRequest { message: Some(FromNode::Hello(hello)) }))) => hello,
@@ -149,6 +152,9 @@ impl<S: Source> Sync for Streams<S> {
             }
         };
         hello::check_identity(identity.as_deref(), &hello)?;
+        let role = if hello.relay { NodeRole::Relay } else { NodeRole::Node };
+        let entrant = Entrant { name: hello.node.clone(), role, certificate: certificate.clone() };
+        entrant.check(self)?;
         let Hello { served, protocol_version, resume } =
             Hello::parse(&self.source, &self.guard, &hello)?;
         let environments: Vec<_> = served.iter().map(|environment| environment.id).collect();
@@ -169,6 +175,11 @@ impl<S: Source> Sync for Streams<S> {
                 version: hello.version.clone(),
                 environments,
                 address,
+                certificate_serial: certificate
+                    .as_ref()
+                    .map(|it| it.serial.clone())
+                    .unwrap_or_default(),
+                certificate_expires_ms: certificate.map_or(0, |it| it.expires_ms),
                 connected: true,
                 connected_at_ms: now_ms,
                 last_contact_ms: now_ms,
@@ -187,6 +198,7 @@ impl<S: Source> Sync for Streams<S> {
             streams,
             stream,
             node,
+            entrant,
             is_relay,
             began,
             registration,
@@ -208,9 +220,19 @@ impl<S: Source> Sync for Streams<S> {
         &self,
         request: Request<v1::DeliverKeysRequest>,
     ) -> Result<Response<v1::DeliverKeysResponse>, Status> {
-        let identity = identity(&request);
+        let (identity, certificate) = (identity(&request), certificate(&request));
         let asked = request.into_inner();
         hello::check_asker(identity.as_deref(), &asked)?;
+        let asker = identity.as_deref().map(|it| (it.name.as_str(), it.role));
+        if let Some((relay, Role::Relay)) = asker {
+            let name = relay.to_owned();
+            Entrant { name, role: NodeRole::Relay, certificate: certificate.clone() }
+                .check(self)?;
+        }
+        // What a relay shows is not the node's.
+        let certificate = certificate.filter(|_| !matches!(asker, Some((_, Role::Relay))));
+        let name = asked.node.clone();
+        Entrant { name, role: NodeRole::Node, certificate }.check(self)?;
         let view = self.source.view();
         for id in &asked.environment_ids {
             let id = EnvironmentId::try_from(&**id).map_err(|_| delivery::no_environment())?;
@@ -229,6 +251,10 @@ impl<S: Source> Sync for Streams<S> {
 /// Who is at the other end, where its certificate was asked for.
 fn identity<T>(request: &Request<T>) -> Option<Arc<Identity>> {
     Peer::of(request.extensions()).and_then(|peer| peer.identity.clone())
+}
+
+fn certificate<T>(request: &Request<T>) -> Option<Arc<PeerCertificate>> {
+    Peer::of(request.extensions()).and_then(|peer| peer.certificate.clone())
 }
 
 fn address<T>(request: &Request<T>) -> Option<SocketAddr> {

@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_stream::wrappers::WatchStream;
 use tonic::{Code, Status, Streaming};
 
+use super::admission::Entrant;
 use super::gate::Turn;
 use super::outgoing::{NotSent, Sender};
 use super::snapshots::Snapshot;
@@ -29,6 +30,7 @@ pub(super) struct Subscription<S: Source> {
     pub(super) stream: NodeStream,
     /// The node's name.
     pub(super) node: String,
+    pub(super) entrant: Entrant,
     pub(super) is_relay: bool,
     pub(super) began: Instant,
     pub(super) registration: Registration,
@@ -52,7 +54,16 @@ impl<S: Source> Subscription<S> {
         mut replaced: oneshot::Receiver<()>,
     ) {
         self.streams.metrics.connected.inc();
-        let Err(ended) = self.serve(welcome, &mut from_node, &mut replaced).await;
+        // Beside the stream and not in it: a node that takes nothing is shut out as well.
+        let shut_out = self.entrant.clone().shut_out(self.streams.clone());
+        let ended = tokio::select! {
+            biased;
+            status = shut_out => {
+                tracing::warn!(node = self.node, reason = status.message(), "the node is shut out");
+                Ended::Said(status)
+            }
+            Err(ended) = self.serve(welcome, &mut from_node, &mut replaced) => ended,
+        };
         self.streams.metrics.connected.dec();
         self.streams.nodes.disconnect(&self.registration);
         tracing::info!(node = self.node, sent_revision = self.stream.sent(), "node disconnected");

@@ -3,22 +3,21 @@
 
 use std::sync::Arc;
 
-use countersign_shared::event::{
-    ApiFields, EnvironmentFields, Event, GroupFields, Origin, Record, RequestMark,
-};
-use countersign_shared::id::InvalidId;
-use countersign_shared::key::{KeyText, SealedSecret, SecretVersion};
-use countersign_shared::secret::Fingerprint;
+use countersign_shared::event::{EnvironmentFields, Event, Origin, Record, RequestMark};
+use countersign_shared::key::KeyText;
+use countersign_shared::node::Enrolment;
 use countersign_shared::stamp::Stamp;
 
 use countersign_shared::text::{
-    Actor, ApiName, Domain, EnvironmentName, GroupName, InvalidText, KeyName, Reason, Remark,
-    RequestId,
+    Actor, ApiName, EnvironmentName, GroupName, KeyName, NodeName, Reason, RequestId,
 };
 
+use super::node;
+use super::parts::{
+    any_key, api, definition, environment, group, id, secret_from_proto, secret_to_proto, text,
+};
 use super::{
-    InvalidField, definition_from_proto, definition_to_proto, key_type_from_proto,
-    key_type_to_proto, time_ms, timestamp,
+    InvalidField, definition_to_proto, key_type_from_proto, key_type_to_proto, time_ms, timestamp,
 };
 use crate::v1;
 use crate::v1::event::Payload;
@@ -193,6 +192,16 @@ fn payload_to_proto(event: &Event) -> Payload {
             api: api.to_string(),
             environment: environment.to_string(),
         }),
+        Event::NodeTokenCreated(fields) => Payload::NodeTokenCreated(node::token_to_proto(fields)),
+        Event::NodeTokenRevoked { id } => {
+            Payload::NodeTokenRevoked(v1::NodeTokenRevoked { id: id.to_string() })
+        }
+        Event::NodeEnrolled { node, role, token, scope, key } => {
+            Payload::NodeEnrolled(node::enrolled_to_proto(node, *role, *token, scope, *key))
+        }
+        Event::NodeRevoked { node } => {
+            Payload::NodeRevoked(v1::NodeRevoked { node: node.to_string() })
+        }
     }
 }
 
@@ -280,103 +289,15 @@ fn payload_from_proto(payload: &Payload) -> Result<Event, InvalidField> {
             api: id("api", &m.api)?,
             environment: id("environment", &m.environment)?,
         },
+        Payload::NodeTokenCreated(m) => Event::NodeTokenCreated(node::token_from_proto(m)?),
+        Payload::NodeTokenRevoked(m) => Event::NodeTokenRevoked { id: id("id", &m.id)? },
+        Payload::NodeEnrolled(m) => {
+            let (node, enrolment) = node::enrolled_from_proto(m, Stamp::default())?;
+            let Enrolment { role, token, scope, key, .. } = enrolment;
+            Event::NodeEnrolled { node, role, token, scope, key }
+        }
+        Payload::NodeRevoked(m) => {
+            Event::NodeRevoked { node: text("node", NodeName::parse(&m.node))? }
+        }
     })
-}
-
-pub(super) fn id<T: std::str::FromStr<Err = InvalidId>>(
-    field: &str,
-    text: &str,
-) -> Result<T, InvalidField> {
-    text.parse().map_err(|e| InvalidField::new(field, e))
-}
-
-pub(super) fn text<T>(field: &str, parsed: Result<T, InvalidText>) -> Result<T, InvalidField> {
-    parsed.map_err(|e| InvalidField::new(field, e))
-}
-
-pub(super) fn environment(
-    id_: &str,
-    name: &str,
-    remark: &str,
-) -> Result<EnvironmentFields, InvalidField> {
-    Ok(EnvironmentFields {
-        id: id("id", id_)?,
-        name: text("name", EnvironmentName::parse(name))?,
-        remark: text("remark", Remark::parse(remark))?,
-    })
-}
-
-pub(super) fn group(
-    id_: &str,
-    name: &str,
-    domains: &[String],
-    remark: &str,
-) -> Result<GroupFields, InvalidField> {
-    Ok(GroupFields {
-        id: id("id", id_)?,
-        name: text("name", GroupName::parse(name))?,
-        domains: domains
-            .iter()
-            .map(|d| text("domains", Domain::parse(d)))
-            .collect::<Result<_, _>>()?,
-        remark: text("remark", Remark::parse(remark))?,
-    })
-}
-
-pub(super) fn api(
-    id_: &str,
-    group: &str,
-    name: &str,
-    remark: &str,
-    message: Option<&v1::ApiDefinition>,
-) -> Result<ApiFields, InvalidField> {
-    Ok(ApiFields {
-        id: id("id", id_)?,
-        group: id("api_group", group)?,
-        name: text("name", ApiName::parse(name))?,
-        remark: text("remark", Remark::parse(remark))?,
-        definition: definition(message)?,
-    })
-}
-
-pub(super) fn definition(
-    message: Option<&v1::ApiDefinition>,
-) -> Result<Arc<countersign_shared::api::ApiDefinition>, InvalidField> {
-    let message = message.ok_or_else(|| InvalidField::new("definition", "missing"))?;
-    let first = |bad: Vec<InvalidField>| {
-        bad.into_iter().next().unwrap_or_else(|| InvalidField::new("definition", "invalid"))
-    };
-    definition_from_proto(message).map(Arc::new).map_err(|bad| first(bad).within("definition"))
-}
-
-pub(super) fn secret_to_proto(secret: &SecretVersion) -> v1::SecretVersion {
-    v1::SecretVersion {
-        number: secret.number,
-        secret_id: secret.sealed.secret_id.to_string(),
-        fingerprint: secret.sealed.fingerprint.to_string(),
-        ciphertext: secret.sealed.ciphertext.to_vec(),
-        generated: secret.sealed.generated,
-    }
-}
-
-pub(super) fn secret_from_proto(
-    message: Option<&v1::SecretVersion>,
-) -> Result<SecretVersion, InvalidField> {
-    let message = message.ok_or_else(|| InvalidField::new("secret", "missing"))?;
-    let fingerprint = Fingerprint::parse(&message.fingerprint)
-        .ok_or_else(|| InvalidField::new("secret.fingerprint", "12 lower-case hex digits"))?;
-    Ok(SecretVersion {
-        number: message.number,
-        sealed: SealedSecret {
-            secret_id: id("secret.secret_id", &message.secret_id)?,
-            fingerprint,
-            ciphertext: Arc::from(message.ciphertext.as_slice()),
-            generated: message.generated,
-        },
-    })
-}
-
-fn any_key(text: &str) -> Result<KeyText, InvalidText> {
-    use countersign_shared::key::SignatureKeyType::{Basic, Hmac};
-    KeyText::parse(Hmac, text).or_else(|_| KeyText::parse(Basic, text))
 }

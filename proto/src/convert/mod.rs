@@ -4,6 +4,8 @@
 mod backend;
 mod definition;
 mod event;
+mod node;
+mod parts;
 mod snapshot;
 
 use countersign_shared::key::SignatureKeyType;

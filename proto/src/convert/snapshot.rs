@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use countersign_shared::event::RequestMark;
 use countersign_shared::key::{KeyText, SignatureKey};
+use countersign_shared::node::{KnownNode, NodeToken, PublicKeyDigest};
 use countersign_shared::stamp::Stamp;
 use countersign_shared::state::{Publication, Restore, State};
-use countersign_shared::text::{KeyName, RequestId};
+use countersign_shared::text::{KeyName, NodeName, RequestId};
 
-use super::event::{
+use super::node;
+use super::parts::{
     api, definition, environment, group, id, secret_from_proto, secret_to_proto, text,
 };
 use super::{InvalidField, definition_to_proto, key_type_from_proto, key_type_to_proto};
@@ -73,6 +75,14 @@ pub fn snapshot_to_proto(state: &State) -> store::Snapshot {
                 last_revision: r.last_revision,
             })
             .collect(),
+        node_tokens: state.nodes().tokens().values().map(|t| token_to_proto(t)).collect(),
+        nodes: state.nodes().known().values().map(|n| node_to_proto(n)).collect(),
+        node_keys: (state.nodes().keys().iter())
+            .map(|(key, node)| store::StoredNodeKey {
+                digest: key.0.to_vec(),
+                node: node.to_string(),
+            })
+            .collect(),
     }
 }
 
@@ -124,7 +134,57 @@ pub fn snapshot_from_proto(message: &store::Snapshot) -> Result<State, InvalidFi
         let mark = RequestMark { id: text("request_id", RequestId::parse(&m.request_id))?, digest };
         restore.request(&mark, m.first_revision, m.last_revision);
     }
+    for m in &message.node_tokens {
+        restore.node_token(token_from_proto(m)?);
+    }
+    for m in &message.nodes {
+        restore.node(node_from_proto(m)?);
+    }
+    for m in &message.node_keys {
+        let key = PublicKeyDigest(node::digest("digest", &m.digest)?);
+        restore.node_key(key, &text("node", NodeName::parse(&m.node))?);
+    }
     Ok(restore.finish())
+}
+
+fn token_to_proto(token: &NodeToken) -> store::StoredNodeToken {
+    let (spent_by, spent) = token.spent.clone().unzip();
+    store::StoredNodeToken {
+        token: Some(node::token_to_proto(&token.fields)),
+        created: Some(stamp_to_proto(token.created)),
+        spent_by: spent_by.map(|name| name.to_string()).unwrap_or_default(),
+        spent: spent.map(stamp_to_proto),
+    }
+}
+
+fn token_from_proto(m: &store::StoredNodeToken) -> Result<NodeToken, InvalidField> {
+    let token = m.token.as_ref().ok_or_else(|| InvalidField::new("token", "missing"))?;
+    let spent = match m.spent.as_ref() {
+        None => None,
+        spent => Some((text("spent_by", NodeName::parse(&m.spent_by))?, stamp("spent", spent)?)),
+    };
+    let created = stamp("created", m.created.as_ref())?;
+    Ok(NodeToken { fields: node::token_from_proto(token)?, created, spent })
+}
+
+fn node_to_proto(known: &KnownNode) -> store::StoredNode {
+    let enrolment = known.enrolment.as_ref();
+    store::StoredNode {
+        name: known.name.to_string(),
+        enrolment: enrolment
+            .map(|e| node::enrolled_to_proto(&known.name, e.role, e.token, &e.scope, e.key)),
+        enrolled: enrolment.map(|e| stamp_to_proto(e.enrolled)),
+        revoked: known.revoked.map(stamp_to_proto),
+    }
+}
+
+fn node_from_proto(m: &store::StoredNode) -> Result<KnownNode, InvalidField> {
+    let enrolment = match &m.enrolment {
+        None => None,
+        Some(it) => Some(node::enrolled_from_proto(it, stamp("enrolled", m.enrolled.as_ref())?)?.1),
+    };
+    let revoked = m.revoked.as_ref().map(|it| stamp("revoked", Some(it))).transpose()?;
+    Ok(KnownNode { name: text("name", NodeName::parse(&m.name))?, enrolment, revoked })
 }
 
 fn key_to_proto(key: &Arc<SignatureKey>) -> store::StoredKey {

@@ -7,6 +7,7 @@ use super::{Api, Binding, Environment, Group, Place, Publication, State};
 use crate::event::{ApiFields, EnvironmentFields, Event, GroupFields, Record};
 use crate::id::{ApiId, EnvironmentId, GroupId, KeyId};
 use crate::key::SignatureKey;
+use crate::node::Enrolment;
 use crate::stamp::Stamp;
 
 impl State {
@@ -66,6 +67,15 @@ impl State {
                 self.bind(*key, (*environment, *api), at);
             }
             Event::KeyUnbound { api, environment, .. } => self.unbind((*environment, *api)),
+            Event::NodeTokenCreated(fields) => self.nodes.create_token(fields, at),
+            Event::NodeTokenRevoked { id } => self.nodes.drop_token(*id),
+            Event::NodeEnrolled { node, role, token, scope, key } => {
+                let scope = scope.clone();
+                let enrolment =
+                    Enrolment { role: *role, token: *token, scope, key: *key, enrolled: at };
+                self.nodes.enrol(node, enrolment);
+            }
+            Event::NodeRevoked { node } => self.nodes.revoke(node, at),
         }
     }
 

@@ -4,6 +4,7 @@
 
 mod apply;
 mod index;
+mod nodes;
 mod requests;
 mod restore;
 
@@ -18,6 +19,7 @@ use crate::key::SignatureKey;
 use crate::stamp::Stamp;
 
 pub use index::{Hosts, Index};
+pub use nodes::{Nodes, TOKEN_REMEMBERED_MS};
 pub use requests::{REQUESTS_REMEMBERED_MAX, RememberedRequest, RequestWindow};
 pub use restore::Restore;
 
@@ -68,6 +70,7 @@ pub struct State {
     pub(crate) keys: OrdMap<KeyId, Arc<SignatureKey>>,
     pub(crate) publications: OrdMap<Place, Arc<Publication>>,
     pub(crate) bindings: OrdMap<Place, Binding>,
+    pub(crate) nodes: Nodes,
     pub(crate) requests: RequestWindow,
     pub(crate) index: Index,
 }
@@ -105,6 +108,10 @@ impl State {
 
     pub fn bindings(&self) -> &OrdMap<Place, Binding> {
         &self.bindings
+    }
+
+    pub fn nodes(&self) -> &Nodes {
+        &self.nodes
     }
 
     pub fn requests(&self) -> &RequestWindow {

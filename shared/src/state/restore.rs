@@ -4,7 +4,9 @@ use super::{Place, Publication, State};
 use crate::event::{ApiFields, EnvironmentFields, GroupFields, RequestMark};
 use crate::id::{KeyId, LogId};
 use crate::key::SignatureKey;
+use crate::node::{KnownNode, NodeToken, PublicKeyDigest};
 use crate::stamp::Stamp;
+use crate::text::NodeName;
 
 /// Builds a state piece by piece. Groups go before APIs, APIs before publications.
 #[derive(Debug, Default)]
@@ -37,6 +39,19 @@ impl Restore {
 
     pub fn binding(&mut self, key: KeyId, place: Place, bound: Stamp) {
         self.0.bind(key, place, bound);
+    }
+
+    pub fn node_token(&mut self, token: NodeToken) {
+        self.0.nodes.put_token(token);
+    }
+
+    pub fn node(&mut self, node: KnownNode) {
+        self.0.nodes.put(node);
+    }
+
+    /// A key that was enrolled for this node, be it its newest or not.
+    pub fn node_key(&mut self, key: PublicKeyDigest, name: &NodeName) {
+        self.0.nodes.put_key(key, name);
     }
 
     /// Oldest first.

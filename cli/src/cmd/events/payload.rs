@@ -5,7 +5,7 @@ use countersign_proto::v1::{ApiDefinition, Event, SecretVersion};
 
 use crate::cmd::api::show;
 use crate::names::{Names, Resource};
-use crate::output::enum_name;
+use crate::output::{enum_name, time};
 
 /// The name of the payload's field, as `--type` takes it.
 pub(in crate::cmd) fn type_of(event: &Event) -> &'static str {
@@ -30,6 +30,10 @@ pub(in crate::cmd) fn type_of(event: &Event) -> &'static str {
         Payload::KeyBound(_) => "key_bound",
         Payload::KeyRebound(_) => "key_rebound",
         Payload::KeyUnbound(_) => "key_unbound",
+        Payload::NodeTokenCreated(_) => "node_token_created",
+        Payload::NodeTokenRevoked(_) => "node_token_revoked",
+        Payload::NodeEnrolled(_) => "node_enrolled",
+        Payload::NodeRevoked(_) => "node_revoked",
     }
 }
 
@@ -85,6 +89,20 @@ pub(super) async fn summary(event: &Event, names: &mut Names) -> String {
             let key = names.of(Resource::Key, &e.signature_key).await;
             format!("{key} ← {}", place(&e.api, &e.environment, names).await)
         }
+        Payload::NodeTokenCreated(e) => {
+            let role = if e.relay { "relay" } else { "node" };
+            let node = if e.node.is_empty() { "of any name" } else { &e.node };
+            let scope = scope(&e.environments, names).await;
+            let until = time(e.expire_time.as_ref());
+            format!("{} for a {role} {node} in {scope}, until {until}", e.id)
+        }
+        Payload::NodeTokenRevoked(e) => e.id.clone(),
+        Payload::NodeEnrolled(e) => {
+            let role = if e.relay { "relay" } else { "node" };
+            let scope = scope(&e.environments, names).await;
+            format!("{role} {} in {scope}, by token {}", e.node, e.token)
+        }
+        Payload::NodeRevoked(e) => e.node.clone(),
     }
 }
 
@@ -109,7 +127,11 @@ async fn learn(payload: &Payload, names: &mut Names) {
         | Payload::SecretReplaced(_)
         | Payload::KeyBound(_)
         | Payload::KeyRebound(_)
-        | Payload::KeyUnbound(_) => {}
+        | Payload::KeyUnbound(_)
+        | Payload::NodeTokenCreated(_)
+        | Payload::NodeTokenRevoked(_)
+        | Payload::NodeEnrolled(_)
+        | Payload::NodeRevoked(_) => {}
     }
 }
 
@@ -121,6 +143,18 @@ async fn learn_api(id: &str, group: &str, name: &str, names: &mut Names) {
 async fn place(api: &str, environment: &str, names: &mut Names) -> String {
     let api = names.of(Resource::Api, api).await;
     format!("{api} in {}", names.of(Resource::Environment, environment).await)
+}
+
+/// The environments of a node's scope, by name.
+async fn scope(ids: &[String], names: &mut Names) -> String {
+    if ids.is_empty() {
+        return "all environments".to_owned();
+    }
+    let mut named = Vec::with_capacity(ids.len());
+    for id in ids {
+        named.push(names.of(Resource::Environment, id).await);
+    }
+    named.join(", ")
 }
 
 fn remarked(name: &str, remark: &str) -> String {

@@ -21,6 +21,8 @@ pub(super) const COLUMNS: &[&str] = &[
     "LAST CONTACT",
     "LAST NACK",
     "VIA",
+    "ENROLLED",
+    "CERTIFICATE UNTIL",
 ];
 
 /// List nodes, with the revision that each one signs with
@@ -65,6 +67,8 @@ pub(super) fn row(node: &Node) -> Vec<String> {
         time(node.last_contact_time.as_ref()),
         node.last_nack.as_ref().map_or_else(|| "-".to_owned(), refusal),
         via(node),
+        time(node.enrolment.as_ref().and_then(|it| it.time.as_ref())),
+        time(node.certificate_expire_time.as_ref()),
     ]
 }
 
@@ -80,8 +84,10 @@ fn via(node: &Node) -> String {
 
 fn state(node: &Node) -> &'static str {
     match (node.connected, node.stale) {
+        _ if node.revoke_time.is_some() => "revoked",
         (true, false) => "live",
         (true, true) => "stale",
+        (false, _) if node.connect_time.is_none() => "unseen",
         (false, _) => "gone",
     }
 }

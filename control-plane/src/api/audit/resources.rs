@@ -3,12 +3,13 @@
 use countersign_proto::v1;
 use countersign_proto::v1::resource::Kind;
 use countersign_shared::event::Event;
+use countersign_shared::node::NodeTokenFields;
 use countersign_shared::state::State;
 
-use crate::api::views;
+use crate::api::{nodes, views};
 
 /// All resources of a state in one order: environments, groups, APIs, publications, keys,
-/// bindings, each by id. Made as they are asked for.
+/// bindings, tokens of nodes, each by id, and nodes by name. Made as they are asked for.
 pub(super) fn all(state: &State) -> impl Iterator<Item = v1::Resource> {
     let environments = state.environments().keys();
     let environments =
@@ -23,7 +24,11 @@ pub(super) fn all(state: &State) -> impl Iterator<Item = v1::Resource> {
     let bindings = state.bindings().keys();
     let bindings = bindings.filter_map(|place| views::binding(state, *place).map(Kind::Binding));
     let kinds = environments.chain(groups).chain(apis).chain(publications).chain(keys);
-    kinds.chain(bindings).map(|kind| v1::Resource { kind: Some(kind) })
+    let tokens = state.nodes().tokens().keys();
+    let tokens = tokens.filter_map(|id| nodes::token(state, *id).map(Kind::NodeToken));
+    let known = state.nodes().known().keys();
+    let known = known.filter_map(|name| nodes::known(state, name).map(Kind::Node));
+    kinds.chain(bindings).chain(tokens).chain(known).map(|kind| v1::Resource { kind: Some(kind) })
 }
 
 /// Whether an id is the resource's own or one that it refers to.
@@ -40,6 +45,8 @@ pub(super) fn names(resource: &v1::Resource, id: &str) -> bool {
         Kind::Binding(it) => {
             [&it.signature_key, &it.api, &it.environment].iter().any(|it| *it == id)
         }
+        Kind::NodeToken(it) => it.id == id,
+        Kind::Node(it) => it.name == id,
     }
 }
 
@@ -47,6 +54,12 @@ pub(super) fn names(resource: &v1::Resource, id: &str) -> bool {
 pub(super) fn of_event(state: &State, event: &Event) -> Option<v1::Resource> {
     let kind = match event {
         Event::LogCreated { .. } => None,
+        Event::NodeTokenCreated(NodeTokenFields { id, .. }) | Event::NodeTokenRevoked { id } => {
+            nodes::token(state, *id).map(Kind::NodeToken)
+        }
+        Event::NodeEnrolled { node, .. } | Event::NodeRevoked { node } => {
+            nodes::known(state, node).map(Kind::Node)
+        }
         Event::EnvironmentCreated(fields) | Event::EnvironmentUpdated(fields) => {
             views::environment(state, fields.id).map(Kind::Environment)
         }

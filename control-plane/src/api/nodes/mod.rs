@@ -1,11 +1,15 @@
 //! The service of nodes: what the registry knows of them, told, watched and waited for.
 
+mod known;
 mod shown;
+mod tokens;
 mod wait;
 mod watch;
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
 
+use countersign_feed::nodes::NodeStatus;
 use countersign_proto::v1;
 use countersign_proto::v1::nodes_server::Nodes;
 use futures_util::Stream;
@@ -17,7 +21,9 @@ use super::apis::named;
 use super::page::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
 use super::{Api, status};
 use crate::decide::find_environment;
+pub(super) use known::view as known;
 use shown::Showing;
+pub(super) use tokens::view as token;
 
 #[tonic::async_trait]
 impl Nodes for Api {
@@ -30,8 +36,11 @@ impl Nodes for Api {
     ) -> Result<Response<v1::GetNodeResponse>, Status> {
         let name = &request.get_ref().node;
         let view = self.engine.view();
-        let Some(node) = self.nodes.get(name) else {
-            let message = format!("no node `{name}` has connected since the control plane started");
+        let is_known = view.state.nodes().get(name).is_some();
+        let Some(node) = self.nodes.get(name).or_else(|| is_known.then(NodeStatus::default)) else {
+            let message = format!(
+                "no node `{name}` was enrolled, or has connected since the control plane started"
+            );
             let metadata = [("kind", "node".to_owned()), ("reference", name.clone())];
             return Err(status::status(Code::NotFound, "NOT_FOUND", message, metadata));
         };
@@ -52,9 +61,21 @@ impl Nodes for Api {
         let view = self.engine.view();
         let environment =
             named(&request.environment, |text| Ok(find_environment(&view.state, text)?.fields.id))?;
-        let mut wanted = self.nodes.list().into_iter().filter(|(name, node)| {
-            name.as_str() > request.page_token.as_str()
-                && environment.is_none_or(|environment| node.environments.contains(&environment))
+        let mut all: BTreeMap<String, NodeStatus> = self.nodes.list().into_iter().collect();
+        for name in view.state.nodes().known().keys() {
+            all.entry(name.to_string()).or_default();
+        }
+        // What nobody has heard of for a day is of those environments that it may ask for.
+        let may_ask = |name: &str, environment| {
+            let enrolment = view.state.nodes().get(name).and_then(|node| node.enrolment.as_ref());
+            enrolment.is_some_and(|it| it.scope.allows(environment))
+        };
+        let mut wanted = all.into_iter().filter(|(name, node)| {
+            let serves = |environment| match node.environments.as_slice() {
+                [] => may_ask(name, environment),
+                served => served.contains(&environment),
+            };
+            name.as_str() > request.page_token.as_str() && environment.is_none_or(serves)
         });
         let showing = Showing { api: self, view: &view };
         let nodes: Vec<v1::Node> =
@@ -86,5 +107,33 @@ impl Nodes for Api {
         request: Request<v1::WaitForRevisionRequest>,
     ) -> Result<Response<v1::WaitForRevisionResponse>, Status> {
         wait::wait_for_revision(self, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn create_node_token(
+        &self,
+        request: Request<v1::CreateNodeTokenRequest>,
+    ) -> Result<Response<v1::CreateNodeTokenResponse>, Status> {
+        tokens::create(self, request).await.map(Response::new)
+    }
+
+    async fn list_node_tokens(
+        &self,
+        request: Request<v1::ListNodeTokensRequest>,
+    ) -> Result<Response<v1::ListNodeTokensResponse>, Status> {
+        tokens::list(self, request.get_ref()).map(Response::new)
+    }
+
+    async fn revoke_node_token(
+        &self,
+        request: Request<v1::RevokeNodeTokenRequest>,
+    ) -> Result<Response<v1::RevokeNodeTokenResponse>, Status> {
+        tokens::revoke(self, request).await.map(Response::new)
+    }
+
+    async fn revoke_node(
+        &self,
+        request: Request<v1::RevokeNodeRequest>,
+    ) -> Result<Response<v1::RevokeNodeResponse>, Status> {
+        known::revoke(self, request).await.map(Response::new)
     }
 }

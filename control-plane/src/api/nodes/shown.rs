@@ -6,6 +6,7 @@ use countersign_proto::convert::timestamp;
 use countersign_proto::v1;
 use data_encoding::HEXLOWER;
 
+use super::known::enrolment;
 use crate::api::Api;
 use crate::engine::View;
 use countersign_feed::nodes::{NodeStatus, Refusal};
@@ -20,6 +21,8 @@ impl Showing<'_> {
     pub(super) fn node(&self, name: String, node: NodeStatus) -> v1::Node {
         let environments = self.view.state.environments();
         let environment_name = |id| environments.get(id).map(|e| e.fields.name.to_string());
+        let known = self.view.state.nodes().get(&name);
+        let time = |ms: i64| (ms != 0).then(|| timestamp(ms));
         let stale = node.is_stale(self.api.heard_since_ms());
         v1::Node {
             name,
@@ -28,8 +31,8 @@ impl Showing<'_> {
             environments: node.environments.iter().filter_map(environment_name).collect(),
             address: node.address,
             connected: node.connected,
-            connect_time: Some(timestamp(node.connected_at_ms)),
-            last_contact_time: Some(timestamp(node.last_contact_ms)),
+            connect_time: time(node.connected_at_ms),
+            last_contact_time: time(node.last_contact_ms),
             sent_revision: node.sent_revision,
             acked_revision: node.acked_revision,
             lag_revisions: self.view.tip.head.revision.saturating_sub(node.acked_revision),
@@ -39,10 +42,14 @@ impl Showing<'_> {
             deltas_sent: node.deltas_sent,
             lag_ms: self.lag_ms(node.acked_revision),
             stale,
-            apply_time: (node.applied_at_ms != 0).then(|| timestamp(node.applied_at_ms)),
+            apply_time: time(node.applied_at_ms),
             protocol_version: node.protocol_version,
             via: node.via,
             relay: node.relay,
+            certificate_serial: node.certificate_serial,
+            certificate_expire_time: time(node.certificate_expires_ms),
+            enrolment: known.and_then(|known| enrolment(&self.view.state, known)),
+            revoke_time: known.and_then(|known| Some(timestamp(known.revoked?.time_ms))),
         }
     }
 
