@@ -6,6 +6,7 @@
 use std::cmp::Ordering;
 use std::hash::{BuildHasher, Hasher};
 
+use arrayvec::ArrayString;
 use countersign_shared::api::{ApiPath, Method};
 use hashbrown::{DefaultHashBuilder, HashTable};
 
@@ -27,12 +28,38 @@ struct Shape {
     leaves: HashTable<Leaf>,
 }
 
-/// What answers a method and a path.
+/// What answers a method and a path. A line of the processor's cache, with most paths in it: a request
+/// waits for one, not for two.
 #[derive(Debug)]
+#[repr(align(64))]
 pub(super) struct Leaf {
-    pub(super) path: ApiPath,
+    pub(super) path: Written,
     pub(super) slot: Slot,
     method: Method,
+}
+
+/// So many characters of a path lie beside its slot; the rest of the line is taken.
+const CHARACTERS_HERE_MAX: usize = 40;
+const _: () = assert!(size_of::<Leaf>() == 64);
+
+#[derive(Debug)]
+pub(super) enum Written {
+    Here(ArrayString<CHARACTERS_HERE_MAX>),
+    /// In the API's definition.
+    There(ApiPath),
+}
+
+impl Written {
+    fn of(path: &ApiPath) -> Self {
+        ArrayString::from(path.as_str()).map_or_else(|_| Self::There(path.clone()), Self::Here)
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        match self {
+            Self::Here(text) => text,
+            Self::There(path) => path.as_str(),
+        }
+    }
 }
 
 /// Something else answers the same.
@@ -60,7 +87,7 @@ impl Shapes {
                 at
             }
         };
-        let leaf = Leaf { path: path.clone(), slot, method };
+        let leaf = Leaf { path: Written::of(path), slot, method };
         shapes.get_mut(at).map_or(Ok(()), |shape| shape.insert(leaf, &self.hash))
     }
 
