@@ -2,6 +2,8 @@
 //! never writes, the log of a control plane that runs, a data directory, an export or a backup.
 
 mod directory;
+#[cfg(test)]
+mod mutations;
 mod verification;
 
 pub use directory::{DirectoryError, verify_directory};

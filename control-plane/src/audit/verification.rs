@@ -60,9 +60,9 @@ pub enum Finding {
     Differs { after: u64, at: u64, by: String },
     #[error(
         "the records end at revision {ends}, but {by} is signed and of revision {at}: {} to {at} \
-         were cut off", ends + 1
+         were cut off, or as many removed after revision {after}", ends + 1
     )]
-    CutOff { ends: u64, at: u64, by: String },
+    CutOff { after: u64, ends: u64, at: u64, by: String },
     #[error("{by} is of the log {found}, the records are of the log {log_id}")]
     Foreign { by: String, found: LogId, log_id: LogId },
     #[error(
@@ -135,6 +135,9 @@ impl Verification {
         if at < ends {
             return Err(Finding::Beyond { ends, at, by });
         }
+        if at > ends {
+            return Err(Finding::CutOff { after: self.agreed, ends, at, by });
+        }
         self.shown.push(Shown { by, checkpoint });
         self.shown.sort_by_key(|shown| std::cmp::Reverse(shown.checkpoint.head.revision));
         self.meet()
@@ -148,7 +151,7 @@ impl Verification {
     pub fn finish(self, after: u64) -> Result<Verified, Finding> {
         if let Some(Shown { by, checkpoint }) = self.shown.into_iter().next() {
             let (ends, at) = (self.head.revision, checkpoint.head.revision);
-            return Err(Finding::CutOff { ends, at, by });
+            return Err(Finding::CutOff { after: self.agreed, ends, at, by });
         }
         if self.met == 0 {
             return Err(Finding::Unsigned { first: after + 1 });

@@ -2,6 +2,8 @@
 //! written while writes go on, verified by anybody, and made a data directory again. The master key is
 //! never in one. Never changes the log or the keystore.
 
+#[cfg(test)]
+pub(crate) mod forging;
 mod format;
 mod read;
 mod restore;
