@@ -27,6 +27,7 @@ use countersign_shared::id::{ApiId, EnvironmentId, KeyId, LogId};
 use countersign_shared::stamp::Stamp;
 use countersign_shared::state::State;
 use countersign_shared::text::{Actor, EnvironmentName, Reason, Remark};
+use data_encoding::HEXLOWER;
 use prost::Message;
 use sha2::{Digest, Sha256};
 
@@ -151,5 +152,5 @@ fn scan(reader: &dyn LogReader) -> u64 {
 }
 
 fn digest(state: &State) -> String {
-    format!("{:x}", Sha256::digest(snapshot_to_proto(state).encode_to_vec()))
+    HEXLOWER.encode(&Sha256::digest(snapshot_to_proto(state).encode_to_vec()))
 }
