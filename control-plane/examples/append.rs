@@ -15,7 +15,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use countersign_control_plane::log::{DataDir, Durability, EventLog, LocalLog};
+use countersign_control_plane::log::{CheckpointKey, DataDir, Durability, EventLog, LocalLog};
 use countersign_shared::id::LogId;
 
 struct Options {
@@ -38,7 +38,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn append(options: &Options) -> Result<Vec<Duration>, Box<dyn Error>> {
     let dir = DataDir::open(&options.directory, LogId::from_bytes([1; 16]))?;
     let master = dir.master_key(None)?;
-    let mut log = LocalLog::open(dir, &master, options.durability)?;
+    let key = CheckpointKey::derive(&master, dir.log_id());
+    let mut log = LocalLog::open(dir, key, options.durability)?;
     let mut times = Vec::new();
     let mut left = options.records;
     while left > 0 {

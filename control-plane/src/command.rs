@@ -14,7 +14,7 @@ use countersign_shared::text::{
     ApiName, Domain, EnvironmentName, GroupName, KeyName, NodeName, Remark,
 };
 
-use crate::keystore::WrappedKey;
+use crate::keystore::DataKey;
 pub use patch::{BackendPatch, DefinitionPatch};
 
 /// An id or a name, as the caller wrote it. For an API also `group/name`.
@@ -146,7 +146,7 @@ pub struct Request {
     /// The revision that the log must be at; none: any.
     pub expected_revision: Option<u64>,
     /// The data key of the command's sealed secret, to be durable before its event is.
-    pub wrapped_key: Option<WrappedKey>,
+    pub data_key: Option<DataKey>,
 }
 
 /// What a command came to: the events it made, now or when the same request came first.

@@ -3,6 +3,7 @@
 //! others hold a bounded handle or an immutable view. Commands that wait share one flush.
 
 mod batch;
+mod secrets;
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -12,17 +13,19 @@ use arc_swap::ArcSwap;
 use countersign_feed::Tip;
 use countersign_shared::event::{Event, Record};
 use countersign_shared::state::State;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 use crate::command::{Answer, Request};
 use crate::decide::Limits;
-use crate::keystore::{Keystore, PutError, WrappedKey};
+use crate::keystore::{DataKey, Keystore, PutError};
 use crate::log::{AppendError, EventLog, Head};
 use crate::metrics::EngineMetrics;
 use crate::publisher::Publisher;
 use crate::rejection::Rejection;
 use crate::snapshotter::Snapshotter;
 pub use batch::{BATCH_BYTES_MAX, BATCH_RECORDS_MAX, Batch, Envelope};
+use secrets::Chore;
+pub use secrets::{RotateError, forget_all_but_living, living};
 
 /// Commands that may wait for the engine; more wait for a place.
 pub const QUEUE_MAX: usize = 1_024;
@@ -63,6 +66,8 @@ pub struct EngineHandle {
     view: Arc<ArcSwap<View>>,
     revision: watch::Receiver<u64>,
     admissions: watch::Receiver<u64>,
+    /// Told when a secret was replaced or deleted.
+    forgettable: Arc<Notify>,
 }
 
 impl EngineHandle {
@@ -109,6 +114,7 @@ pub enum Outcome {
 #[derive(Debug)]
 enum ToEngine {
     Execute(Box<Envelope>),
+    Chore(Chore),
     Stop,
 }
 
@@ -131,7 +137,8 @@ impl Engine {
         let writer = Writer::new(self);
         let (view, revision) = (writer.view(), writer.revised.subscribe());
         let admissions = writer.admitted.subscribe();
-        let handle = EngineHandle { queue, view, revision, admissions };
+        let forgettable = Arc::clone(&writer.forgettable);
+        let handle = EngineHandle { queue, view, revision, admissions, forgettable };
         let thread = std::thread::Builder::new().name("engine".into());
         let thread = thread.spawn(move || writer.run(waiting))?;
         Ok((handle, thread))
@@ -145,6 +152,9 @@ pub struct Writer {
     view: Arc<ArcSwap<View>>,
     revised: watch::Sender<u64>,
     admitted: watch::Sender<u64>,
+    /// There may be data keys of secrets that are no more.
+    has_forgettable: bool,
+    forgettable: Arc<Notify>,
 }
 
 /// Nobody knows what is on disk: the process must end, and the next start reads the truth.
@@ -163,8 +173,14 @@ impl Writer {
         let head = engine.log.head();
         let tip = Tip { head, digests: engine.publisher.digests() };
         let view = ArcSwap::from_pointee(View { state: engine.state.clone(), tip });
-        let (revised, admitted) = (watch::Sender::new(head.revision), watch::Sender::new(0));
-        Self { engine, view: Arc::new(view), revised, admitted }
+        Self {
+            engine,
+            view: Arc::new(view),
+            revised: watch::Sender::new(head.revision),
+            admitted: watch::Sender::new(0),
+            has_forgettable: false,
+            forgettable: Arc::default(),
+        }
     }
 
     /// What everyone else sees, replaced with every commit.
@@ -182,9 +198,14 @@ impl Writer {
         while going && let Some(first) = waiting.blocking_recv() {
             let mut batch = self.batch();
             let mut next = Some(first);
+            let mut chore = None;
             while let Some(message) = next.take() {
                 match message {
                     ToEngine::Execute(envelope) => batch.take(*envelope),
+                    ToEngine::Chore(asked) => {
+                        chore = Some(asked);
+                        break;
+                    }
                     ToEngine::Stop => {
                         going = false;
                         break;
@@ -194,7 +215,12 @@ impl Writer {
                     next = waiting.try_recv().ok();
                 }
             }
-            if let Err(fatal) = self.commit(batch) {
+            let done = self.commit(batch).and_then(|()| match chore {
+                Some(chore) => self.carry_out(chore),
+                None if going => Ok(()),
+                None => self.forget(),
+            });
+            if let Err(fatal) = done {
                 die(&fatal);
             }
         }
@@ -220,6 +246,7 @@ impl Writer {
             );
             let before = std::mem::replace(&mut self.engine.state, scratch);
             self.publish(&before, &records, head)?;
+            self.note_forgettable(&records);
         }
         for (reply, outcome) in decided {
             // A caller that has gone does not wait for its answer; the log has it.
@@ -233,18 +260,14 @@ impl Writer {
     }
 
     /// Data keys first: an event whose secret cannot be opened must never be in the log.
-    fn persist(
-        &mut self,
-        data_keys: &[WrappedKey],
-        encoded: &[Vec<u8>],
-    ) -> Result<Head, Unwritten> {
+    fn persist(&mut self, data_keys: &[DataKey], encoded: &[Vec<u8>]) -> Result<Head, Unwritten> {
         if !data_keys.is_empty() {
             match self.engine.keystore.put(data_keys) {
                 Ok(()) => {}
                 Err(error @ PutError::Full(_)) => {
                     return Err(Unwritten::Refused(ExecuteError::Full(error.to_string())));
                 }
-                Err(error @ PutError::Fatal(_)) => return Err(Unwritten::Fatal(Fatal::of(error))),
+                Err(error) => return Err(Unwritten::Fatal(Fatal::of(error))),
             }
         }
         match self.engine.log.append(self.engine.state.head().revision, encoded) {

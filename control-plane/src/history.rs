@@ -86,13 +86,24 @@ pub fn replay(
     until: u64,
     mut seen: impl FnMut((&StoredRecord, &Record, &State)),
 ) -> Result<(), HistoryError> {
-    while state.head().revision < until {
-        let from = state.head().revision + 1;
-        let most = usize::try_from(until - state.head().revision).unwrap_or(usize::MAX);
-        for stored in reader.read(from, most.min(READ_RECORDS_MAX))? {
-            let record = decode(&stored)?;
-            state.apply(&record);
-            seen((&stored, &record, state));
+    each_after(reader, state.head().revision, until, |stored, record| {
+        state.apply(record);
+        seen((stored, record, state));
+    })
+}
+
+/// Shows all events after a revision, up to and including `until`.
+pub fn each_after(
+    reader: &dyn LogReader,
+    mut revision: u64,
+    until: u64,
+    mut seen: impl FnMut(&StoredRecord, &Record),
+) -> Result<(), HistoryError> {
+    while revision < until {
+        let most = usize::try_from(until - revision).unwrap_or(usize::MAX);
+        for stored in reader.read(revision + 1, most.min(READ_RECORDS_MAX))? {
+            revision = stored.revision;
+            seen(&stored, &decode(&stored)?);
         }
     }
     Ok(())

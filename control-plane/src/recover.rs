@@ -2,12 +2,14 @@
 //! happened, so that nodes go on by deltas after a restart. It writes nothing. The simulator
 //! restarts by these very lines.
 
+use std::collections::HashMap;
+
 use countersign_feed::Window;
-use countersign_shared::event::Record;
-use countersign_shared::id::LogId;
+use countersign_shared::event::{Event, Record};
+use countersign_shared::id::{KeyId, LogId, SecretId};
 use countersign_shared::state::State;
 
-use crate::history::{HistoryError, replay};
+use crate::history::{HistoryError, each_after, replay};
 use crate::keystore::{Sealer, UnsealError};
 use crate::log::{Head, LogReader};
 use crate::publisher::Publisher;
@@ -35,8 +37,12 @@ pub fn recover(
     sealer: &Sealer,
     window: Window,
 ) -> Result<Publisher, RecoverError> {
-    let mut publisher = Publisher::new(sealer.clone(), state, window)?;
     let head = reader.head();
+    if let Some(revision) = last_forgotten(reader, state, sealer)? {
+        // What came before cannot be sent again: nodes that are behind it get a snapshot.
+        replay(reader, state, revision, |_| {})?;
+    }
+    let mut publisher = Publisher::new(sealer.clone(), state, window)?;
     fill(reader, state, head, &mut publisher)?;
     open_every_secret(sealer, state)?;
     if head.revision > 0 && state.log_id() != Some(log_id) {
@@ -44,6 +50,35 @@ pub fn recover(
         return Err(RecoverError::Foreign { found: log_id, named });
     }
     Ok(publisher)
+}
+
+/// The end of the last command that left a secret behind which was forgotten since.
+fn last_forgotten(
+    reader: &dyn LogReader,
+    state: &State,
+    sealer: &Sealer,
+) -> Result<Option<u64>, RecoverError> {
+    let mut secrets: HashMap<KeyId, SecretId> =
+        state.keys().values().map(|key| (key.id, key.secret.sealed.secret_id)).collect();
+    let (mut last, mut command, mut leaves) = (None, 0, false);
+    each_after(reader, state.head().revision, reader.head().revision, |_, record| {
+        if record.first_revision != command {
+            command = record.first_revision;
+            leaves = false;
+        }
+        let left = match &record.event {
+            Event::KeyCreated { id, secret, .. } | Event::SecretReplaced { id, secret } => {
+                secrets.insert(*id, secret.sealed.secret_id)
+            }
+            Event::KeyDeleted { id, .. } => secrets.remove(id),
+            _ => None,
+        };
+        leaves |= left.is_some_and(|secret_id| !sealer.contains(secret_id));
+        if leaves {
+            last = Some(record.at.revision);
+        }
+    })?;
+    Ok(last)
 }
 
 /// The events of one command make one entry, as they did when they happened: no node ever holds

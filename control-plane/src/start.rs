@@ -27,9 +27,9 @@ use tokio::task::JoinHandle as Task;
 use crate::api::{self, Api, Auditing, Parts};
 use crate::attempts::Attempts;
 use crate::command::{Command, Request};
-use crate::engine::{Engine, EngineHandle, ExecuteError};
+use crate::engine::{Engine, EngineHandle, ExecuteError, forget_all_but_living};
 use crate::history::History;
-use crate::keystore::{Keystore, KeystoreError, MasterKeyError};
+use crate::keystore::{Keystore, KeystoreError, MasterKeyError, PutError};
 use crate::log::{
     CheckpointKey, DataDir, Durability, EventLog, LocalLog, OpenError, SnapshotStore,
 };
@@ -190,6 +190,7 @@ pub async fn start(config: Config) -> Result<ControlPlane, StartError> {
     });
     let status_address = status_listener.as_ref().and_then(|listener| listener.local_addr().ok());
     let mut servers = vec![serving(api, streams, incoming, stopping.clone())];
+    servers.push(tokio::spawn(engine.clone().keep_forgetting(stopping.clone())));
     if let Some(listener) = status_listener {
         let page = status::StatusPage { registry, stopping: stopping.clone() };
         servers.push(tokio::spawn(status::serve(page, listener, stopped(stopping))));
@@ -252,11 +253,12 @@ fn open(
     let dir = DataDir::open(data_dir, LogId::from_bytes(clock::new_id()))?;
     let (log_id, epoch) = (dir.log_id(), dir.epoch());
     let master = dir.master_key(master_key_file)?;
-    let keystore = Keystore::open(&dir.keystore_path(), &master, log_id)?;
+    let mut keystore = Keystore::open(&dir.keystore_path(), &master, log_id)?;
     let snapshots = Arc::new(SnapshotStore::of(&dir));
     let attempts = Attempts::open(&dir.attempts_path()).map_err(OpenError::from)?;
-    let log = LocalLog::open(dir, &master, Durability::Full)?;
-    let auditing = Auditing::new(CheckpointKey::derive(&master, log_id), attempts);
+    let signing = || CheckpointKey::from_seed(&keystore.checkpoint_seed(), log_id);
+    let log = LocalLog::open(dir, signing(), Durability::Full)?;
+    let auditing = Auditing::new(signing(), attempts);
     let head = log.head();
     let history = History { reader: log.reader(), snapshots: Arc::clone(&snapshots) };
 
@@ -265,6 +267,11 @@ fn open(
     let snapshot_revision = state.head().revision;
     let sealer = keystore.sealer();
     let publisher = recover(&*history.reader, log_id, &mut state, &sealer, Window::default())?;
+    // Those that a crash kept from being forgotten.
+    match forget_all_but_living(&mut keystore, &state) {
+        Err(error @ PutError::Full(_)) => tracing::warn!(%error, "no secret is forgotten"),
+        forgotten => forgotten.map_err(KeystoreError::from)?,
+    }
     metrics.committed(head.revision);
     tracing::info!(
         revision = head.revision,
@@ -293,7 +300,7 @@ async fn create_log(engine: &EngineHandle, log_id: LogId) -> Result<(), StartErr
             reason: Reason::default(),
         }),
         expected_revision: Some(0),
-        wrapped_key: None,
+        data_key: None,
     };
     engine.execute(clock::now_ms(), request).await?;
     Ok(())

@@ -42,8 +42,8 @@ fn filled(directory: &Path) -> (PathBuf, Vec<Vec<u8>>) {
             keystore.sealer().seal(KEY, secret_id(number), &secret).unwrap()
         })
         .collect();
-    keystore.put(&[sealed[0].wrapped.clone()]).unwrap();
-    keystore.put(&[sealed[1].wrapped.clone(), sealed[2].wrapped.clone()]).unwrap();
+    keystore.put(&[sealed[0].data_key.clone()]).unwrap();
+    keystore.put(&[sealed[1].data_key.clone(), sealed[2].data_key.clone()]).unwrap();
     (path, sealed.into_iter().map(|sealed| sealed.ciphertext).collect())
 }
 
@@ -52,7 +52,7 @@ fn append_and_reopen(path: &Path) {
     let mut keystore = open(path);
     let secret = Secret::new("one more".into());
     let sealed = keystore.sealer().seal(KEY, secret_id(7), &secret).unwrap();
-    keystore.put(&[sealed.wrapped]).unwrap();
+    keystore.put(&[sealed.data_key]).unwrap();
     let read = open(path).sealer().unseal(KEY, secret_id(7), &sealed.ciphertext).unwrap();
     assert_eq!(read, secret);
 }
@@ -81,7 +81,7 @@ fn a_data_key_counts_only_when_it_is_put() {
         sealer.unseal(KEY, secret_id(1), &sealed.ciphertext),
         Err(UnsealError::NoDataKey(id)) if id == secret_id(1)
     ));
-    keystore.put(&[sealed.wrapped]).unwrap();
+    keystore.put(&[sealed.data_key]).unwrap();
     let reader =
         std::thread::spawn(move || sealer.unseal(KEY, secret_id(1), &sealed.ciphertext).unwrap());
     assert_eq!(reader.join().unwrap().expose(), "signature_secret");
@@ -117,7 +117,7 @@ fn a_secret_is_neither_on_disk_nor_printed() {
     let keystore = open(&path);
     let sealer = keystore.sealer();
     let sealed = sealer.seal(KEY, secret_id(1), &Secret::new("hunter2hunter2".into())).unwrap();
-    let printed = format!("{:?} {keystore:?} {sealer:?} {:?}", sealed.wrapped, master());
+    let printed = format!("{:?} {keystore:?} {sealer:?} {:?}", sealed.data_key, master());
     for telling in ["hunter2", "3, 3, 3", "0303"] {
         assert!(!printed.contains(telling), "{printed}");
     }

@@ -7,8 +7,9 @@ use std::thread;
 
 use countersign_control_plane::keystore::MasterKey;
 use countersign_control_plane::log::{
-    APPEND_BYTES_MAX, APPEND_RECORDS_MAX, AppendError, ChainHash, DataDir, Durability, EventLog,
-    Head, LocalLog, LogReader, MemoryLog, READ_BYTES_MAX, RECORD_BYTES_MAX, StoredRecord,
+    APPEND_BYTES_MAX, APPEND_RECORDS_MAX, AppendError, ChainHash, CheckpointKey, DataDir,
+    Durability, EventLog, Head, LocalLog, LogReader, MemoryLog, READ_BYTES_MAX, RECORD_BYTES_MAX,
+    StoredRecord,
 };
 use countersign_shared::id::LogId;
 
@@ -16,7 +17,8 @@ const LOG: LogId = LogId::from_bytes([1; 16]);
 
 fn open_local(directory: &tempfile::TempDir) -> LocalLog {
     let dir = DataDir::open(directory.path(), LOG).unwrap();
-    LocalLog::open(dir, &MasterKey::from_bytes([3; 32]), Durability::Full).unwrap()
+    let key = CheckpointKey::derive(&MasterKey::from_bytes([3; 32]), LOG);
+    LocalLog::open(dir, key, Durability::Full).unwrap()
 }
 
 /// Runs each case on an empty log of each store.

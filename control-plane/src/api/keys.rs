@@ -18,7 +18,7 @@ use super::{Api, status, views};
 use crate::clock;
 use crate::command::{Answer, Command, Reference};
 use crate::decide::find_key;
-use crate::keystore::{SealError, Sealer, WrappedKey};
+use crate::keystore::{DataKey, SealError, Sealer};
 use crate::rejection::Rejection;
 
 #[tonic::async_trait]
@@ -52,13 +52,15 @@ impl SignatureKeys for Api {
         let secret = key_type.and_then(|key_type| given.check(key_type, &mut write.bad));
         let sealed =
             secret.map(|secret| seal(&self.sealer, id, secret)).transpose().map_err(no_seal)?;
-        let (command, wrapped, shown) = match (name, key_type, key, sealed) {
-            (Some(name), Some(key_type), Some(key), Some((secret, wrapped, shown))) => {
-                (Some(Command::CreateKey { id, name, key_type, key, secret }), Some(wrapped), shown)
-            }
+        let (command, data_key, shown) = match (name, key_type, key, sealed) {
+            (Some(name), Some(key_type), Some(key), Some((secret, data_key, shown))) => (
+                Some(Command::CreateKey { id, name, key_type, key, secret }),
+                Some(data_key),
+                shown,
+            ),
             _ => (None, None, None),
         };
-        let answer = write.execute_sealed(self, command, wrapped).await?;
+        let answer = write.execute_sealed(self, command, data_key).await?;
         Ok(Response::new(v1::CreateSignatureKeyResponse {
             signature_key: made(&answer).and_then(|id| views::key(&answer.state, id)),
             generated_secret: show_once(&answer, shown),
@@ -160,13 +162,13 @@ impl SignatureKeys for Api {
         let secret = given.check(key.key_type, &mut write.bad);
         let sealed =
             secret.map(|secret| seal(&self.sealer, key.id, secret)).transpose().map_err(no_seal)?;
-        let (command, wrapped, shown) = match sealed {
-            Some((secret, wrapped, shown)) => {
-                (Some(Command::ReplaceSecret { key: key.id, secret }), Some(wrapped), shown)
+        let (command, data_key, shown) = match sealed {
+            Some((secret, data_key, shown)) => {
+                (Some(Command::ReplaceSecret { key: key.id, secret }), Some(data_key), shown)
             }
             None => (None, None, None),
         };
-        let answer = write.execute_sealed(self, command, wrapped).await?;
+        let answer = write.execute_sealed(self, command, data_key).await?;
         Ok(Response::new(v1::ReplaceSecretResponse {
             signature_key: views::key(&answer.state, key.id),
             generated_secret: show_once(&answer, shown),
@@ -237,13 +239,13 @@ fn seal(
     sealer: &Sealer,
     key: KeyId,
     (secret, generated): (Secret, bool),
-) -> Result<(SealedSecret, WrappedKey, Option<Secret>), SealError> {
+) -> Result<(SealedSecret, DataKey, Option<Secret>), SealError> {
     let secret_id = SecretId::from_bytes(clock::new_id());
     let sealed = sealer.seal(key, secret_id, &secret)?;
     let fingerprint = secret.fingerprint();
     let ciphertext = Arc::from(sealed.ciphertext);
     let stored = SealedSecret { secret_id, fingerprint, ciphertext, generated };
-    Ok((stored, sealed.wrapped, generated.then_some(secret)))
+    Ok((stored, sealed.data_key, generated.then_some(secret)))
 }
 
 /// Only the call that made the secret shows it: a repeated one was not the one that did.

@@ -17,7 +17,7 @@ use crate::clock;
 use crate::command::{Answer, Command, Request};
 use crate::engine::Outcome;
 use crate::history::{HistoryError, decode_event};
-use crate::keystore::WrappedKey;
+use crate::keystore::DataKey;
 use crate::rejection::Rejection;
 
 /// The metadata in which a caller names itself, where no certificate does.
@@ -132,10 +132,10 @@ impl Write {
         self,
         api: &Api,
         command: Option<Command>,
-        wrapped_key: Option<WrappedKey>,
+        data_key: Option<DataKey>,
     ) -> Result<Answer, Status> {
         let attempt = self.attempt.clone();
-        let answer = self.carry_out(api, command, wrapped_key).await;
+        let answer = self.carry_out(api, command, data_key).await;
         answer.inspect_err(|status| api.auditing.refused(attempt, status))
     }
 
@@ -143,7 +143,7 @@ impl Write {
         self,
         api: &Api,
         command: Option<Command>,
-        wrapped_key: Option<WrappedKey>,
+        data_key: Option<DataKey>,
     ) -> Result<Answer, Status> {
         let (Some(command), Some(origin), true) = (command, self.origin, self.bad.is_empty())
         else {
@@ -151,7 +151,7 @@ impl Write {
         };
         let origin = Arc::new(origin);
         let request =
-            Request { command, origin, expected_revision: self.expected_revision, wrapped_key };
+            Request { command, origin, expected_revision: self.expected_revision, data_key };
         match api.engine.execute(clock::now_ms(), request).await.map_err(status::of_execute)? {
             Outcome::Done(answer) => Ok(*answer),
             Outcome::Repeated { first_revision, last_revision } => {

@@ -54,8 +54,8 @@ impl BackupError {
 /// What passes in a backup, in order.
 #[derive(Debug)]
 pub(super) enum Passed<'a> {
-    /// Of which log it is, in which epoch, and the checkpoint of the empty log.
-    Head { log_id: LogId, epoch: u64, note: &'a str },
+    /// Of which log it is, in which epoch, the checkpoint of the empty log, and its keyring.
+    Head { log_id: LogId, epoch: u64, note: &'a str, keyring: &'a [u8] },
     /// Records that follow one another, and the checkpoint of the last one.
     Records { offset: u64, records: &'a [StoredRecord], note: &'a str },
     /// The next piece of the keystore's file.
@@ -72,11 +72,11 @@ pub fn verify(
     walk(from, key, shown, |_| Ok(()))
 }
 
-/// Of which log a backup is, by its own word.
-pub fn log_id_of(from: impl Read) -> Result<LogId, BackupError> {
+/// Of which log a backup is, by its own word, and its keyring.
+pub fn log_id_of(from: impl Read) -> Result<(LogId, Vec<u8>), BackupError> {
     let mut parts = Parts::open(from)?;
     let offset = parts.offset();
-    head_of(parts.next()?, offset).map(|(log_id, _)| log_id)
+    head_of(parts.next()?, offset).map(|(log_id, head)| (log_id, head.keyring))
 }
 
 /// The same as `verify`, and shows what passes. All of it is verified only when this has returned.
@@ -93,7 +93,8 @@ pub(super) fn walk<E: From<BackupError>>(
     let found = |offset, finding| BackupError::Found { offset, finding };
     let begun = Verification::of_log(log_id, shown).map_err(|finding| found(offset, finding));
     let mut verification = begun?;
-    passes(Passed::Head { log_id, epoch: head.epoch, note: &head.checkpoint })?;
+    let (note, keyring) = (&head.checkpoint, &head.keyring);
+    passes(Passed::Head { log_id, epoch: head.epoch, note, keyring })?;
     let (mut times, mut keystore_bytes) = (None, 0);
     loop {
         offset = parts.offset();

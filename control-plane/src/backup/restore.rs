@@ -6,6 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::read::{BackupError, Contents, Passed, time_of, walk};
+use crate::keystore::Image;
 use crate::log::disk::DiskError;
 use crate::log::restored::NewDirectory;
 use crate::log::{Checkpoint, Head, OpenError, StoredRecord, VerifierKey};
@@ -81,11 +82,11 @@ pub fn restore(
         epoch: 0,
         directory: None,
         note: String::new(),
-        keystore: Vec::new(),
+        image: Image::default(),
         is_reached: false,
     };
     let contents = walk(from, key, vec![], |passed| taken.take(&passed))?;
-    let Taken { epoch, directory, note, keystore, .. } = taken;
+    let Taken { epoch, directory, note, image, .. } = taken;
     let directory = directory.ok_or(RestoreError::TooEarly)?;
     let (head, last) = (directory.head(), contents.verified.head.revision);
     match until {
@@ -95,7 +96,7 @@ pub fn restore(
         Until::Time(_) if head.revision == 0 => return Err(RestoreError::TooEarly),
         _ => {}
     }
-    directory.finish(epoch, &note, &keystore)?;
+    directory.finish(epoch, &note, &image)?;
     Ok(Restored { head, epoch, contents })
 }
 
@@ -108,7 +109,7 @@ struct Taken<'a> {
     directory: Option<NewDirectory>,
     /// The newest checkpoint that is not after the end.
     note: String,
-    keystore: Vec<u8>,
+    image: Image,
     /// What comes now is after the end.
     is_reached: bool,
 }
@@ -116,7 +117,8 @@ struct Taken<'a> {
 impl Taken<'_> {
     fn take(&mut self, passed: &Passed<'_>) -> Result<(), RestoreError> {
         match *passed {
-            Passed::Head { log_id, epoch: former, note } => {
+            Passed::Head { log_id, epoch: former, note, keyring } => {
+                keyring.clone_into(&mut self.image.keyring);
                 self.epoch = self.given.unwrap_or(former.saturating_add(1));
                 if self.epoch <= former {
                     return Err(RestoreError::Epoch { given: self.epoch, former });
@@ -125,7 +127,7 @@ impl Taken<'_> {
                 note.clone_into(&mut self.note);
             }
             Passed::Records { offset, records, note } => self.records(offset, records, note)?,
-            Passed::Keystore(piece) => self.keystore.extend_from_slice(piece),
+            Passed::Keystore(piece) => self.image.keystore.extend_from_slice(piece),
         }
         Ok(())
     }

@@ -41,10 +41,9 @@ pub fn write(
     source: &Source<'_>,
     mut send: impl FnMut(Vec<u8>, u64, u64) -> bool,
 ) -> Result<(), WriteError> {
-    // The revision first: a data key is durable before the event whose secret it opens, so that the
-    // keystore, read after it, has every one that the log up to here needs.
-    let last = source.reader.tree().size();
-    let keystore = source.keystore.read()?;
+    // At one moment: earlier, and the keystore would lack a data key of the log; later, and one that the
+    // log needs may be forgotten.
+    let (last, image) = source.keystore.read_at(|| source.reader.tree().size())?;
     let log_id = source.key.log_id();
     let mut head = Head::genesis(log_id);
     let mut tree = Tree::default();
@@ -55,6 +54,7 @@ pub fn write(
         revision: last,
         time_ms: source.now_ms,
         checkpoint: source.key.sign(head, tree.root()),
+        keyring: image.keyring,
     });
     if !send([magic, encoder.part(first)?].concat(), 0, last) {
         return Ok(());
@@ -76,7 +76,7 @@ pub fn write(
             return Ok(());
         }
     }
-    for piece in keystore.chunks(PART_BYTES) {
+    for piece in image.keystore.chunks(PART_BYTES) {
         let part = encoder.part(Part::Keystore(BackupKeystore { bytes: piece.to_vec() }))?;
         if !send(part, last, last) {
             return Ok(());

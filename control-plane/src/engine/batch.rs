@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use super::{ExecuteError, Outcome};
 use crate::command::{Answer, Request};
 use crate::decide::{Limits, decide};
-use crate::keystore::WrappedKey;
+use crate::keystore::DataKey;
 use crate::rejection::Rejection;
 
 /// A batch that has so many records or bytes takes no further command.
@@ -48,7 +48,7 @@ pub struct Batch {
     pub(super) records: Vec<Record>,
     pub(super) encoded: Vec<Vec<u8>>,
     bytes: usize,
-    pub(super) data_keys: Vec<WrappedKey>,
+    pub(super) data_keys: Vec<DataKey>,
     pub(super) decided: Vec<(Reply, Outcome)>,
 }
 
@@ -105,7 +105,7 @@ impl Batch {
             records.push(record);
         }
         if !records.is_empty() {
-            self.data_keys.extend(request.wrapped_key);
+            self.data_keys.extend(request.data_key);
         }
         self.records.extend(records.iter().cloned());
         let revision = self.scratch.head().revision;

@@ -3,12 +3,11 @@
 //! all zeros, and a damaged one is told from a torn one. Never sees a data key in plain.
 //!
 //! ```text
-//! header  0 "countersign keystore v1\0"  24 epoch  28 log id  44 check value  60 zeros  96 SHA-256 of 0..96
+//! header  0 "countersign keystore v2\0"  24 epoch  28 log id  44 check value  60 zeros  96 SHA-256 of 0..96
 //! key     0 kind 1  1 zeros  4 epoch  8 put  16 secret id  32 nonce  44 wrapped key  92 zeros  96 HMAC of 0..96
 //! ```
-//! Numbers are big-endian. The epoch counts master keys: a rotation, and the forgetting of
-//! secrets, will write the surviving keys to a new file under the next epoch. `put` numbers
-//! the appends, which is how a torn append is known.
+//! Numbers are big-endian. `put` numbers the appends, which is how a torn append is known. All is
+//! keyed by the key of the epoch, which is in the keyring; in v1 it was by the master key.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -19,17 +18,17 @@ use countersign_shared::id::{LogId, SecretId};
 use sha2::{Digest, Sha256};
 
 use super::envelope::{NONCE_BYTES, WRAPPED_BYTES, WrappedKey};
-use super::master::MasterKey;
+use super::keyring::Epoch;
+use super::root::RootKey;
+use super::shred::{self, Step};
 use super::{KeystoreError, PutError};
 use crate::log::disk::{self, DiskError};
 
 const SLOT_BYTES: usize = 128;
 const CHECKED_BYTES: usize = 96;
-const MAGIC: &[u8; 24] = b"countersign keystore v1\0";
+const MAGIC: &[u8; 24] = b"countersign keystore v2\0";
+const FORMER_MAGIC: &[u8; 24] = b"countersign keystore v1\0";
 const KIND_WRAPPED_KEY: u8 = 1;
-/// Which master key wraps first.
-pub(super) const FIRST_EPOCH: u32 = 1;
-
 type Slot = [u8; SLOT_BYTES];
 
 /// The open file, at the end of which keys are appended.
@@ -44,20 +43,19 @@ pub(super) struct KeystoreFile {
 }
 
 impl KeystoreFile {
-    /// Opens or makes the file and reads the keys in it. What a crash left of an append
-    /// that never returned is cut off; any other damage is refused.
+    /// Opens the file, of which the header was read, and reads the keys in it. What a crash left of an
+    /// append that never returned is cut off; any other damage is refused.
     pub(super) fn open(
         path: &Path,
-        master: &MasterKey,
-        log_id: LogId,
+        bytes: &[u8],
+        header: &Header,
+        root: &RootKey,
     ) -> Result<(Self, Vec<WrappedKey>), KeystoreError> {
-        let bytes = match disk::read_if_there(path)? {
-            Some(bytes) => bytes,
-            None => create(path, master, log_id)?,
-        };
-        let epoch = read_header(path, &bytes, master, log_id)?;
-        let mac = mac_key(master, log_id, epoch);
-        let entries = Entries::read(path, &bytes, epoch, &mac)?;
+        let (log_id, epoch) = (header.log_id, header.epoch);
+        constant_time::verify_slices_are_equal(&header.check, &check_value(root, log_id, epoch))
+            .map_err(|_| KeystoreError::WrongMasterKey(path.to_owned()))?;
+        let mac = mac_key(root, log_id, epoch);
+        let entries = Entries::read(path, bytes, epoch, &mac)?;
         let file = disk::open_or_create(path)?;
         let kept = (1 + entries.keys.len()) * SLOT_BYTES;
         if kept < bytes.len() {
@@ -72,8 +70,28 @@ impl KeystoreFile {
         Ok((Self { path, file, epoch, mac, slots, next_put }, entries.keys))
     }
 
-    pub(super) fn epoch(&self) -> u32 {
-        self.epoch
+    /// Writes a file of these keys in the place of the one that is there, of which nothing stays.
+    pub(super) fn create(
+        path: &Path,
+        log_id: LogId,
+        epoch: &Epoch,
+        keys: &[WrappedKey],
+        step: Step<'_>,
+    ) -> Result<Self, DiskError> {
+        let mac = mac_key(&epoch.key, log_id, epoch.number);
+        let mut bytes = header(log_id, epoch);
+        for key in keys {
+            bytes.extend_from_slice(&encode(key, epoch.number, 1, &mac));
+        }
+        shred::replace(path, &bytes, step)?;
+        let file = disk::open_or_create(path)?;
+        let slots = 1 + keys.len() as u64;
+        let next_put = if keys.is_empty() { 1 } else { 2 };
+        Ok(Self { path: path.to_owned(), file, epoch: epoch.number, mac, slots, next_put })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// What is durable of it, byte for byte.
@@ -91,13 +109,11 @@ impl KeystoreFile {
             return Ok(());
         }
         let slots: Vec<Slot> =
-            keys.iter().map(|key| encode(key, self.next_put, &self.mac)).collect();
+            keys.iter().map(|key| encode(key, self.epoch, self.next_put, &self.mac)).collect();
         self.file
             .write_all_at(slots.as_flattened(), self.slots * SLOT_BYTES as u64)
             .map_err(DiskError::at("append to", &self.path))
-            .map_err(|error| {
-                if error.is_out_of_space() { PutError::Full(error) } else { PutError::Fatal(error) }
-            })?;
+            .map_err(PutError::of)?;
         self.file
             .sync_data()
             .map_err(DiskError::at("sync", &self.path))
@@ -108,50 +124,54 @@ impl KeystoreFile {
     }
 }
 
-fn create(path: &Path, master: &MasterKey, log_id: LogId) -> Result<Vec<u8>, DiskError> {
+fn header(log_id: LogId, epoch: &Epoch) -> Vec<u8> {
     let mut header = Vec::with_capacity(SLOT_BYTES);
     header.extend_from_slice(MAGIC);
-    header.extend_from_slice(&FIRST_EPOCH.to_be_bytes());
+    header.extend_from_slice(&epoch.number.to_be_bytes());
     header.extend_from_slice(log_id.as_bytes());
-    header.extend_from_slice(&check_value(master, log_id, FIRST_EPOCH));
+    header.extend_from_slice(&check_value(&epoch.key, log_id, epoch.number));
     header.resize(CHECKED_BYTES, 0);
     let digest = Sha256::digest(&header);
     header.extend_from_slice(&digest);
-    disk::replace(path, &header)?;
-    Ok(header)
+    header
 }
 
-/// The header's epoch, after checking that the file is whole, of this log and of this master key.
-fn read_header(
-    path: &Path,
-    bytes: &[u8],
-    master: &MasterKey,
+/// What a file says of itself.
+pub(super) struct Header {
+    /// It is from before there were keyrings, and keyed by the master key.
+    pub(super) is_former: bool,
+    pub(super) epoch: u32,
     log_id: LogId,
-) -> Result<u32, KeystoreError> {
-    let corrupt = |what| KeystoreError::Corrupt { path: path.to_owned(), offset: 0, what };
-    let (checked, digest) = bytes
-        .first_chunk::<SLOT_BYTES>()
-        .and_then(|slot| slot.split_at_checked(CHECKED_BYTES))
-        .ok_or_else(|| corrupt("the header is cut short"))?;
-    if Sha256::digest(checked).as_slice() != digest {
-        return Err(corrupt("the header's digest is wrong"));
+    check: [u8; 16],
+}
+
+impl Header {
+    /// The header of a file, after checking that it is whole and of this log.
+    pub(super) fn read(path: &Path, bytes: &[u8], log_id: LogId) -> Result<Self, KeystoreError> {
+        let corrupt = |what| KeystoreError::Corrupt { path: path.to_owned(), offset: 0, what };
+        let (checked, digest) = bytes
+            .first_chunk::<SLOT_BYTES>()
+            .and_then(|slot| slot.split_at_checked(CHECKED_BYTES))
+            .ok_or_else(|| corrupt("the header is cut short"))?;
+        if Sha256::digest(checked).as_slice() != digest {
+            return Err(corrupt("the header's digest is wrong"));
+        }
+        let mut fields = Fields(checked);
+        let magic = fields.take::<24>();
+        if magic != Some(*MAGIC) && magic != Some(*FORMER_MAGIC) {
+            return Err(corrupt("the format is not `countersign keystore v2`"));
+        }
+        let (Some(epoch), Some(found), Some(check)) =
+            (fields.take().map(u32::from_be_bytes), fields.take(), fields.take::<16>())
+        else {
+            return Err(corrupt("the header is cut short"));
+        };
+        let found = LogId::from_bytes(found);
+        if found != log_id {
+            return Err(KeystoreError::Foreign { path: path.to_owned(), found, expected: log_id });
+        }
+        Ok(Self { is_former: magic == Some(*FORMER_MAGIC), epoch, log_id, check })
     }
-    let mut fields = Fields(checked);
-    if fields.take() != Some(*MAGIC) {
-        return Err(corrupt("the format is not `countersign keystore v1`"));
-    }
-    let (Some(epoch), Some(found), Some(check)) =
-        (fields.take().map(u32::from_be_bytes), fields.take(), fields.take::<16>())
-    else {
-        return Err(corrupt("the header is cut short"));
-    };
-    let found = LogId::from_bytes(found);
-    if found != log_id {
-        return Err(KeystoreError::Foreign { path: path.to_owned(), found, expected: log_id });
-    }
-    constant_time::verify_slices_are_equal(&check, &check_value(master, log_id, epoch))
-        .map_err(|_| KeystoreError::WrongMasterKey(path.to_owned()))?;
-    Ok(epoch)
 }
 
 /// The keys of a file up to its end or to the append that was torn.
@@ -193,10 +213,10 @@ impl Entries {
     }
 }
 
-fn encode(key: &WrappedKey, put: u64, mac: &hmac::Key) -> Slot {
+fn encode(key: &WrappedKey, epoch: u32, put: u64, mac: &hmac::Key) -> Slot {
     let mut bytes = Vec::with_capacity(SLOT_BYTES);
     bytes.extend_from_slice(&[KIND_WRAPPED_KEY, 0, 0, 0]);
-    bytes.extend_from_slice(&key.epoch.to_be_bytes());
+    bytes.extend_from_slice(&epoch.to_be_bytes());
     bytes.extend_from_slice(&put.to_be_bytes());
     bytes.extend_from_slice(key.secret_id.as_bytes());
     bytes.extend_from_slice(&key.nonce);
@@ -221,36 +241,36 @@ fn decode(slot: &Slot, epoch: u32, mac: &hmac::Key) -> Option<(u64, WrappedKey)>
     let secret_id = SecretId::from_bytes(fields.take()?);
     let nonce = fields.take::<NONCE_BYTES>()?;
     let wrapped = fields.take::<WRAPPED_BYTES>()?;
-    (found_epoch == epoch).then_some((put, WrappedKey { secret_id, epoch, nonce, wrapped }))
+    (found_epoch == epoch).then_some((put, WrappedKey { secret_id, nonce, wrapped }))
 }
 
-/// What tells the right master key without telling anything of it.
-fn check_value(master: &MasterKey, log_id: LogId, epoch: u32) -> [u8; 16] {
-    let derived = derive(master, b"countersign keystore check v1\0", log_id, epoch);
+/// What tells the right key without telling anything of it.
+fn check_value(root: &RootKey, log_id: LogId, epoch: u32) -> [u8; 16] {
+    let derived = derive(root, b"countersign keystore check v1\0", log_id, epoch);
     let mut check = [0; 16];
     check.copy_from_slice(derived.split_at(16).0);
     check
 }
 
-fn mac_key(master: &MasterKey, log_id: LogId, epoch: u32) -> hmac::Key {
-    let bytes = derive(master, b"countersign keystore mac v1\0", log_id, epoch);
+fn mac_key(root: &RootKey, log_id: LogId, epoch: u32) -> hmac::Key {
+    let bytes = derive(root, b"countersign keystore mac v1\0", log_id, epoch);
     hmac::Key::new(hmac::HMAC_SHA256, bytes.as_slice())
 }
 
 fn derive(
-    master: &MasterKey,
+    root: &RootKey,
     purpose: &[u8],
     log_id: LogId,
     epoch: u32,
 ) -> zeroize::Zeroizing<[u8; 32]> {
-    master.derive(&[purpose, log_id.as_bytes(), &epoch.to_be_bytes()])
+    root.derive(&[purpose, log_id.as_bytes(), &epoch.to_be_bytes()])
 }
 
 /// Takes fields of fixed length off a slice.
-struct Fields<'a>(&'a [u8]);
+pub(super) struct Fields<'a>(pub(super) &'a [u8]);
 
 impl Fields<'_> {
-    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+    pub(super) fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (field, rest) = self.0.split_first_chunk::<N>()?;
         self.0 = rest;
         Some(*field)

@@ -7,19 +7,18 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use aws_lc_rs::{hkdf, rand};
 use data_encoding::HEXLOWER_PERMISSIVE;
 use zeroize::Zeroizing;
 
+use super::root::{KEY_BYTES, RootKey};
 use crate::log::disk::{self, DiskError};
 
-const MASTER_KEY_BYTES: usize = 32;
 /// The digits and a line's end, with some room for other line ends.
-const FILE_BYTES_MAX: u64 = 2 * MASTER_KEY_BYTES as u64 + 8;
+const FILE_BYTES_MAX: u64 = 2 * KEY_BYTES as u64 + 8;
 const OTHERS: u32 = 0o077;
 
 /// The master key in memory: never printed, overwritten when dropped.
-pub struct MasterKey(Zeroizing<[u8; MASTER_KEY_BYTES]>);
+pub struct MasterKey(RootKey);
 
 /// Why there is no master key.
 #[derive(Debug, thiserror::Error)]
@@ -71,40 +70,43 @@ impl MasterKey {
     }
 
     /// A key of given bytes, for tests and the simulator.
-    pub fn from_bytes(bytes: [u8; MASTER_KEY_BYTES]) -> Self {
-        Self(Zeroizing::new(bytes))
+    pub fn from_bytes(bytes: [u8; KEY_BYTES]) -> Self {
+        Self(RootKey::new(Zeroizing::new(bytes)))
     }
 
-    /// The key for one purpose. The parts are a constant that ends in a zero byte and
-    /// fields of fixed length, so that two purposes never run into the same bytes.
-    #[expect(clippy::expect_used, reason = "32 bytes are within HKDF's limit of 255 × 32")]
-    pub(crate) fn derive(&self, purpose: &[&[u8]]) -> Zeroizing<[u8; 32]> {
-        let mut derived = Zeroizing::new([0; 32]);
-        hkdf::Salt::new(hkdf::HKDF_SHA256, b"countersign")
-            .extract(self.0.as_slice())
-            .expand(purpose, hkdf::HKDF_SHA256)
-            .and_then(|key| key.fill(derived.as_mut_slice()))
-            .expect("HKDF gives 32 bytes");
-        derived
+    /// The key for one purpose.
+    pub(crate) fn derive(&self, purpose: &[&[u8]]) -> Zeroizing<[u8; KEY_BYTES]> {
+        self.0.derive(purpose)
+    }
+
+    /// A second one, for the keyring, which is written anew under it while the process runs.
+    pub(super) fn copy(&self) -> Self {
+        Self(self.0.copy())
+    }
+
+    /// As what the keystore's files are keyed by.
+    pub(super) fn root(&self) -> &RootKey {
+        &self.0
     }
 
     fn create(path: &Path) -> Result<Self, MasterKeyError> {
-        let mut bytes = Zeroizing::new([0; MASTER_KEY_BYTES]);
-        rand::fill(bytes.as_mut_slice()).map_err(|_| MasterKeyError::NoRandomness)?;
-        let mut text = Zeroizing::new(HEXLOWER_PERMISSIVE.encode(bytes.as_slice()));
-        text.push('\n');
-        disk::replace(path, text.as_bytes())?;
-        Ok(Self(bytes))
+        let key = RootKey::random().map_err(|_| MasterKeyError::NoRandomness)?;
+        let mut text = Zeroizing::new([b'\n'; 2 * KEY_BYTES + 1]);
+        if let Some(digits) = text.get_mut(..2 * KEY_BYTES) {
+            HEXLOWER_PERMISSIVE.encode_mut(key.bytes(), digits);
+        }
+        disk::replace(path, text.as_slice())?;
+        Ok(Self(key))
     }
 
     fn parse(text: &[u8]) -> Option<Self> {
         let digits = text.trim_ascii();
-        let mut bytes = Zeroizing::new([0; MASTER_KEY_BYTES]);
+        let mut bytes = Zeroizing::new([0; KEY_BYTES]);
         if digits.len() != 2 * bytes.len() {
             return None;
         }
         HEXLOWER_PERMISSIVE.decode_mut(digits, bytes.as_mut_slice()).ok()?;
-        Some(Self(bytes))
+        Some(Self(RootKey::new(bytes)))
     }
 }
 

@@ -1,54 +1,51 @@
-//! Where secrets rest: one data key for each version of a secret, wrapped by the master
-//! key, in a file of its own beside the log. Owns sealing, unsealing, what leaves for the nodes, and
-//! that file; never holds a plain secret longer than a call, and never writes one anywhere.
+//! Where secrets rest: one data key for each version of a secret, wrapped by the key of an epoch, in a
+//! file of its own beside the log; and the keyring, which the master key wraps. Owns these two files.
+//! To forget secrets is to write the others' data keys to a new file under the key of a new epoch, and
+//! to leave nothing of the old file and the old key (docs/security.md says what that promises).
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use countersign_delivery::{Bound, DeliveryKey, DeliveryRoot, HandOver, NotSealed, hand_over};
-use countersign_shared::id::{EnvironmentId, KeyId, LogId, SecretId};
-use countersign_shared::key::SignatureKey;
-use countersign_shared::secret::Secret;
+use countersign_shared::id::{LogId, SecretId};
 
-use crate::log::disk::DiskError;
+use crate::log::disk::{self, DiskError};
 
 mod envelope;
 mod file;
+mod image;
+mod keyring;
 mod master;
+mod moving;
+mod root;
+mod sealer;
+mod shred;
 
 use envelope::WrappingKey;
-pub use envelope::{Sealed, WrappedKey};
-use file::{FIRST_EPOCH, KeystoreFile};
+pub use envelope::{DataKey, Sealed};
+use file::{Header, KeystoreFile};
+use image::Files;
+pub use image::{Image, KeystoreImage, checkpoint_seed, seed_of};
+use keyring::Keyring;
 pub use master::{MasterKey, MasterKeyError};
+pub use sealer::Sealer;
 
 /// The writing end of a keystore. There is one, held by the engine.
-#[derive(Debug)]
 pub struct Keystore {
     /// None: what is put ends with the process.
-    file: Option<Arc<Mutex<KeystoreFile>>>,
+    files: Option<Arc<Mutex<Files>>>,
+    ring: Keyring,
     sealer: Sealer,
-}
-
-/// Reads what a keystore has on its disk, as it lies there, while others put keys into it.
-#[derive(Debug, Clone)]
-pub struct KeystoreImage(Option<Arc<Mutex<KeystoreFile>>>);
-
-impl KeystoreImage {
-    /// The whole file, never in the middle of a change of it: all data keys wrapped, and nothing that
-    /// unwraps them. Empty where there is no file.
-    pub fn read(&self) -> Result<Vec<u8>, DiskError> {
-        let Some(file) = &self.0 else { return Ok(Vec::new()) };
-        file.lock().unwrap_or_else(PoisonError::into_inner).read()
-    }
 }
 
 /// Why a keystore is not opened.
 #[derive(Debug, thiserror::Error)]
 pub enum KeystoreError {
     #[error(
-        "the master key is not the one that {} was made with: give that one", .0.display()
+        "the master key is not the one that {} was made with: give that one. After a rotation it is \
+         the newer of the two; `countersign master-key` and docs/operations.md say how they are told",
+        .0.display()
     )]
     WrongMasterKey(PathBuf),
     #[error(
@@ -61,8 +58,15 @@ pub enum KeystoreError {
          keys are lost must be set again", path = path.display()
     )]
     Corrupt { path: PathBuf, offset: usize, what: &'static str },
+    #[error(
+        "{} is of epoch {epoch}, of which the keyring beside it has no key: put back the keystore and \
+         the keyring of one copy", .path.display()
+    )]
+    OtherEpoch { path: PathBuf, epoch: u32 },
     #[error(transparent)]
     Disk(#[from] DiskError),
+    #[error("{0}")]
+    Put(#[from] PutError),
     #[error("the cryptographic library refuses to work")]
     Crypto,
 }
@@ -76,6 +80,14 @@ pub enum PutError {
     /// Nobody knows what is on disk. End the process; the next start reads the truth.
     #[error("the keystore cannot go on: {0}")]
     Fatal(DiskError),
+    #[error("the keystore cannot go on: the cryptographic library refuses to work")]
+    Crypto,
+}
+
+impl PutError {
+    fn of(error: DiskError) -> Self {
+        if error.is_out_of_space() { Self::Full(error) } else { Self::Fatal(error) }
+    }
 }
 
 /// The secret was not encrypted; nothing was written.
@@ -100,130 +112,87 @@ pub enum UnsealError {
 }
 
 impl Keystore {
-    /// Opens the keystore of a log, making an empty one when there is none.
+    /// Opens the keystore of a log, making an empty one when there is none. What a crash left of a
+    /// move to another epoch or to another master key is finished here.
     pub fn open(path: &Path, master: &MasterKey, log_id: LogId) -> Result<Self, KeystoreError> {
-        let (file, stored) = KeystoreFile::open(path, master, log_id)?;
-        let keys = stored.into_iter().map(|key| (key.secret_id, key)).collect();
-        let sealer = Sealer::of(master, log_id, file.epoch(), keys)?;
-        Ok(Self { file: Some(Arc::new(Mutex::new(file))), sealer })
+        let ring_path = keyring::path_beside(path);
+        shred::finish(path)?;
+        shred::finish(&ring_path)?;
+        let header = match disk::read_if_there(path)? {
+            Some(bytes) => Some((Header::read(path, &bytes, log_id)?, bytes)),
+            None => None,
+        };
+        if let Some((header, bytes)) = &header
+            && header.is_former
+        {
+            return Self::bring_up_to_date(path, master, log_id, header, bytes);
+        }
+        let ring = Keyring::read(&ring_path, master, log_id)?;
+        let (Some((header, bytes)), Some(mut ring)) = (header, ring) else {
+            return Self::begin(path, master, log_id, ring_path);
+        };
+        ring.settle(path, header.epoch, &ring_path)?;
+        let (file, keys) = KeystoreFile::open(path, &bytes, &header, &ring.epoch.key)?;
+        let sealer = Sealer::of(&ring, keys)?;
+        Ok(Self::on_disk(file, ring, sealer))
     }
 
     /// One that is not on a disk, for the simulator and for tests.
     pub fn in_memory(master: &MasterKey, log_id: LogId) -> Result<Self, KeystoreError> {
-        let sealer = Sealer::of(master, log_id, FIRST_EPOCH, HashMap::new())?;
-        Ok(Self { file: None, sealer })
+        let ring = Keyring::derived(master, log_id, 1).map_err(|_| KeystoreError::Crypto)?;
+        let sealer = Sealer::of(&ring, [])?;
+        Ok(Self { files: None, ring, sealer })
     }
 
     /// Stores data keys, durably when it returns. Only then may their ciphertexts be logged.
-    pub fn put(&mut self, keys: &[WrappedKey]) -> Result<(), PutError> {
-        if let Some(file) = &self.file {
-            file.lock().unwrap_or_else(PoisonError::into_inner).append(keys)?;
+    pub fn put(&mut self, keys: &[DataKey]) -> Result<(), PutError> {
+        // Wrapped here and by nobody else: so no key is ever under an epoch that has ended.
+        let wrapped = keys.iter().map(|key| self.sealer.opening().wrapping.wrap(key));
+        let wrapped: Vec<_> = wrapped.collect::<Result<_, _>>().map_err(|_| PutError::Crypto)?;
+        if let Some(files) = &self.files {
+            files.lock().unwrap_or_else(PoisonError::into_inner).file.append(&wrapped)?;
         }
-        let mut stored = self.sealer.0.keys.write().unwrap_or_else(PoisonError::into_inner);
-        stored.extend(keys.iter().map(|key| (key.secret_id, key.clone())));
+        self.sealer.change().keys.extend(wrapped.into_iter().map(|key| (key.secret_id, key)));
         Ok(())
+    }
+
+    fn on_disk(file: KeystoreFile, ring: Keyring, sealer: Sealer) -> Self {
+        Self { files: Some(Arc::new(Mutex::new(Files { file }))), ring, sealer }
     }
 
     /// What backups read.
     pub fn image(&self) -> KeystoreImage {
-        KeystoreImage(self.file.clone())
+        KeystoreImage(self.files.clone())
     }
 
     /// A handle with which other threads seal and unseal.
     pub fn sealer(&self) -> Sealer {
         self.sealer.clone()
     }
-}
 
-/// Seals and unseals secrets, on any thread.
-#[derive(Clone)]
-pub struct Sealer(Arc<Shared>);
-
-struct Shared {
-    wrapping: WrappingKey,
-    delivery: DeliveryRoot,
-    keys: RwLock<HashMap<SecretId, WrappedKey>>,
-}
-
-impl Sealer {
-    fn of(
-        master: &MasterKey,
-        log_id: LogId,
-        epoch: u32,
-        keys: HashMap<SecretId, WrappedKey>,
-    ) -> Result<Self, KeystoreError> {
-        let wrapping =
-            WrappingKey::derive(master, log_id, epoch).map_err(|_| KeystoreError::Crypto)?;
-        let purpose: [&[u8]; 3] =
-            [b"countersign delivery root v1\0", log_id.as_bytes(), &epoch.to_be_bytes()];
-        let delivery = DeliveryRoot::new(master.derive(&purpose));
-        Ok(Self(Arc::new(Shared { wrapping, delivery, keys: RwLock::new(keys) })))
+    /// What checkpoints are signed with.
+    pub fn checkpoint_seed(&self) -> zeroize::Zeroizing<[u8; 32]> {
+        self.ring.checkpoint_seed.bytes_zeroizing()
     }
 
-    /// Encrypts a secret under a new data key, bound to this log, the key and the secret's id.
-    pub fn seal(
-        &self,
-        key: KeyId,
-        secret_id: SecretId,
-        secret: &Secret,
-    ) -> Result<Sealed, SealError> {
-        self.0.wrapping.seal(key, secret_id, secret).map_err(|_| SealError)
+    /// How many master keys there have been.
+    pub fn master_number(&self) -> u32 {
+        self.ring.master_number
     }
 
-    /// Decrypts a secret whose data key has been put.
-    pub fn unseal(
-        &self,
-        key: KeyId,
-        secret_id: SecretId,
-        ciphertext: &[u8],
-    ) -> Result<Secret, UnsealError> {
-        let wrapped = self.find(secret_id).ok_or(UnsealError::NoDataKey(secret_id))?;
-        self.0
-            .wrapping
-            .unseal(&wrapped, key, ciphertext)
-            .map_err(|_| UnsealError::Damaged(secret_id))
+    /// Which file of data keys this is: it is another after secrets were forgotten.
+    pub fn epoch(&self) -> u32 {
+        self.ring.epoch.number
     }
 
-    /// The secret of a key as it travels to the nodes of an environment; the same bytes each time.
-    pub fn deliver(
-        &self,
-        environment: EnvironmentId,
-        key: &SignatureKey,
-    ) -> Result<Vec<u8>, UnsealError> {
-        let sealed = &key.secret.sealed;
-        let secret = self.unseal(key.id, sealed.secret_id, &sealed.ciphertext)?;
-        let bound = Bound {
-            key_id: key.id,
-            key_type: key.key_type,
-            key: key.key.as_str(),
-            secret_id: sealed.secret_id,
-            secret_version: key.secret.number,
-        };
-        let delivered = self.delivery_key(environment).and_then(|key| key.seal(&bound, &secret));
-        delivered.map_err(|NotSealed| UnsealError::NotSealed(sealed.secret_id))
-    }
-
-    /// What the secrets of an environment travel under, sealed to one node.
-    pub fn hand_over(&self, of: &HandOver<'_>, public_key: &[u8]) -> Result<Vec<u8>, NotSealed> {
-        hand_over(&self.delivery_key(of.environment)?, of, public_key)
-    }
-
-    fn delivery_key(&self, environment: EnvironmentId) -> Result<DeliveryKey, NotSealed> {
-        self.0.delivery.key_of(environment)
-    }
-
-    /// Whether the data key of a secret is stored.
-    pub fn contains(&self, secret_id: SecretId) -> bool {
-        self.0.keys.read().unwrap_or_else(PoisonError::into_inner).contains_key(&secret_id)
-    }
-
-    fn find(&self, secret_id: SecretId) -> Option<WrappedKey> {
-        self.0.keys.read().unwrap_or_else(PoisonError::into_inner).get(&secret_id).cloned()
+    /// Stored data keys of secrets that do not live.
+    pub fn dead(&self, living: &HashSet<SecretId>) -> usize {
+        self.sealer.opening().keys.keys().filter(|id| !living.contains(id)).count()
     }
 }
 
-impl fmt::Debug for Sealer {
+impl fmt::Debug for Keystore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Sealer")
+        f.debug_struct("Keystore").field("epoch", &self.epoch()).finish_non_exhaustive()
     }
 }

@@ -19,6 +19,7 @@ use std::fmt;
 
 use countersign_shared::id::LogId;
 use data_encoding::BASE64;
+use zeroize::Zeroizing;
 
 use super::note::{NoteError, NoteKey, VerifierKey};
 use super::{ChainHash, Head, TreeHash};
@@ -51,10 +52,16 @@ pub enum CheckpointError {
 }
 
 impl CheckpointKey {
-    /// The key of a log. Whoever has the master key can derive it again.
+    /// The key of a log, from the seed in its keyring: it outlives every master key, for auditors
+    /// have pinned what verifies it.
+    pub fn from_seed(seed: &Zeroizing<[u8; 32]>, log_id: LogId) -> Self {
+        Self { log_id, note: NoteKey::from_seed(origin(log_id), seed) }
+    }
+
+    /// As it was derived before there were keyrings, and is where there is none.
     pub fn derive(master: &MasterKey, log_id: LogId) -> Self {
         let seed = master.derive(&[b"countersign checkpoint key v1\0", log_id.as_bytes()]);
-        Self { log_id, note: NoteKey::from_seed(origin(log_id), &seed) }
+        Self::from_seed(&seed, log_id)
     }
 
     pub fn log_id(&self) -> LogId {

@@ -11,6 +11,7 @@
 //! checkpoint   the newest head known to be durable, and the tree's root there, signed
 //! attempts     writes that were refused, and attempts.older
 //! keystore     the wrapped data keys of secrets
+//! keyring      what wraps them, and what signs checkpoints, under the master key
 //! master.key   the master key, unless another file is given
 //! ballast      space that opening the log may use when the disk is full
 //! ```
@@ -110,10 +111,15 @@ impl DataDir {
         }
         let own = self.path.join("master.key");
         // What was encrypted with a key that is gone would not open with a new one.
-        if self.keystore_path().exists() || self.checkpoint_path().exists() {
+        if self.holds_sealed_keys() {
             return MasterKey::load(&own);
         }
         MasterKey::load_or_create(&own)
+    }
+
+    /// Whether there is anything here that only its master key opens.
+    fn holds_sealed_keys(&self) -> bool {
+        ["keystore", "keyring", "checkpoint"].iter().any(|name| self.path.join(name).exists())
     }
 
     pub(crate) fn sled_path(&self) -> PathBuf {
@@ -238,7 +244,7 @@ pub(super) fn read_identity(directory: &Path) -> Result<Option<Identity>, OpenEr
 /// Only a directory without a log gets an identity, so that a lost one is noticed.
 fn create_identity(directory: &Path, log_id: LogId) -> Result<Identity, OpenError> {
     let path = directory.join("identity");
-    for other in ["sled", "segments", "snapshots", "checkpoint", "keystore"] {
+    for other in ["sled", "segments", "snapshots", "checkpoint", "keystore", "keyring"] {
         if directory.join(other).exists() {
             let what = format!("it is missing, while `{other}` is there");
             return Err(OpenError::Corrupt { file: path, what });

@@ -16,7 +16,6 @@ use super::sled::Store;
 use super::stored::Stored;
 use super::watchdog::Watchdog;
 use super::{AppendError, DataDir, Durability, EventLog, Head, LogReader, OpenError, Tree, admit};
-use crate::keystore::MasterKey;
 
 /// A commit that takes longer ends the process.
 const COMMIT_TIME_MAX: Duration = Duration::from_secs(10);
@@ -39,14 +38,12 @@ pub struct LocalLog {
 
 impl LocalLog {
     /// Opens the log of a data directory, after verifying all of it against its chain, its
-    /// checkpoint and its newest segment. Checkpoints are signed with a key derived from
-    /// the master key. The directory stays locked until the log and its readers are dropped.
+    /// checkpoint and its newest segment. Checkpoints are signed with the key given. The directory stays locked until the log and its readers are dropped.
     pub fn open(
         dir: DataDir,
-        master: &MasterKey,
+        key: CheckpointKey,
         durability: Durability,
     ) -> Result<Self, OpenError> {
-        let key = CheckpointKey::derive(master, dir.log_id());
         let checkpoint = read_checkpoint(&dir, &key)?;
         dir.make_room_to_open()?;
         let store = Store::open(&dir.sled_path(), durability)?;
@@ -179,8 +176,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         for epoch in 1..=3 {
             let dir = DataDir::open(directory.path(), LogId::from_bytes([1; 16])).unwrap();
-            let master = MasterKey::from_bytes([3; 32]);
-            let mut log = LocalLog::open(dir, &master, Durability::Full).unwrap();
+            let key = CheckpointKey::from_seed(&[3; 32].into(), dir.log_id());
+            let mut log = LocalLog::open(dir, key, Durability::Full).unwrap();
             // The second opening writes nothing, and counts all the same.
             if epoch != 2 {
                 let head = log.head();

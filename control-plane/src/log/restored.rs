@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use countersign_shared::id::LogId;
 
+use crate::keystore::Image;
+
 use super::data_dir::{Identity, write_identity};
 use super::disk::{self, DiskError};
 use super::sled::Store;
@@ -64,13 +66,15 @@ impl NewDirectory {
         mut self,
         epoch: u64,
         checkpoint: &str,
-        keystore: &[u8],
+        image: &Image,
     ) -> Result<(), DiskError> {
         self.store = None;
         write_identity(&self.unfinished, Identity { log_id: self.log_id, epoch })?;
         disk::replace(&self.unfinished.join("checkpoint"), checkpoint.as_bytes())?;
-        if !keystore.is_empty() {
-            disk::replace(&self.unfinished.join("keystore"), keystore)?;
+        for (name, bytes) in [("keyring", &image.keyring), ("keystore", &image.keystore)] {
+            if !bytes.is_empty() {
+                disk::replace(&self.unfinished.join(name), bytes)?;
+            }
         }
         fs::rename(&self.unfinished, &self.path).map_err(DiskError::at("rename to", &self.path))?;
         disk::sync_parent(&self.path)

@@ -6,7 +6,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use countersign_control_plane::keystore::MasterKey;
-use countersign_control_plane::log::{DataDir, Durability, EventLog, Head, LocalLog, OpenError};
+use countersign_control_plane::log::{
+    CheckpointKey, DataDir, Durability, EventLog, Head, LocalLog, OpenError,
+};
 use countersign_shared::id::LogId;
 use tempfile::TempDir;
 
@@ -19,7 +21,8 @@ pub(crate) fn open(path: &Path) -> Result<LocalLog, OpenError> {
 
 pub(crate) fn open_as(path: &Path, log_id: LogId, master: [u8; 32]) -> Result<LocalLog, OpenError> {
     let dir = DataDir::open(path, log_id)?;
-    LocalLog::open(dir, &MasterKey::from_bytes(master), Durability::Full)
+    let key = CheckpointKey::derive(&MasterKey::from_bytes(master), dir.log_id());
+    LocalLog::open(dir, key, Durability::Full)
 }
 
 pub(crate) fn refused(path: &Path) -> OpenError {

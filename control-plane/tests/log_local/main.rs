@@ -16,7 +16,7 @@ use std::process::{Command, Stdio};
 
 use countersign_control_plane::keystore::MasterKeyError;
 use countersign_control_plane::log::{
-    DataDir, Durability, EventLog, LocalLog, OpenError, SegmentError, Segments,
+    CheckpointKey, DataDir, Durability, EventLog, LocalLog, OpenError, SegmentError, Segments,
 };
 use countersign_shared::id::LogId;
 use tempfile::TempDir;
@@ -152,7 +152,8 @@ fn a_master_key_that_is_gone_is_not_replaced() {
     let directory = tempfile::tempdir().unwrap();
     let dir = DataDir::open(directory.path(), LOG).unwrap();
     let master = dir.master_key(None).unwrap();
-    drop(LocalLog::open(dir, &master, Durability::Full).unwrap());
+    let key = CheckpointKey::derive(&master, LOG);
+    drop(LocalLog::open(dir, key, Durability::Full).unwrap());
     fs::remove_file(directory.path().join("master.key")).unwrap();
     let dir = DataDir::open(directory.path(), LOG).unwrap();
     assert!(matches!(dir.master_key(None), Err(MasterKeyError::Missing(_))));

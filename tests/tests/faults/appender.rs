@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::thread::JoinHandle;
 
-use countersign_control_plane::log::{DataDir, Durability, EventLog as _, LocalLog};
+use countersign_control_plane::log::{CheckpointKey, DataDir, Durability, EventLog as _, LocalLog};
 use countersign_shared::id::LogId;
 use countersign_tests::built;
 
@@ -79,7 +79,8 @@ impl Drop for Appender {
 pub(crate) fn verify(data_dir: &Path, acknowledged: u64) -> Result<(), String> {
     let dir = DataDir::open(data_dir, LOG_ID).map_err(|error| error.to_string())?;
     let master = dir.master_key(None).map_err(|error| error.to_string())?;
-    let log = LocalLog::open(dir, &master, Durability::Full).map_err(|error| error.to_string())?;
+    let key = CheckpointKey::derive(&master, LOG_ID);
+    let log = LocalLog::open(dir, key, Durability::Full).map_err(|error| error.to_string())?;
     let mut read = 0;
     loop {
         let records = log.reader().read(read + 1, READ_RECORDS).map_err(|e| e.to_string())?;

@@ -191,6 +191,41 @@ async fn no_secret_is_in_the_stream_to_a_node() {
     gateway.end().await;
 }
 
+/// A data key goes from the disk soon after its secret was replaced or deleted, and a start goes on
+/// without it, though the log that it replays still holds the ciphertext.
+#[tokio::test]
+async fn what_was_replaced_or_deleted_is_forgotten_and_a_start_needs_it_no_more() {
+    let directory = tempfile::tempdir().unwrap();
+    let (data_dir, nodes_dir) = (directory.path().join("data"), directory.path().join("nodes"));
+    std::fs::create_dir(&nodes_dir).unwrap();
+    let mut plane = ControlPlaneProcess::start(&data_dir).await;
+    let mut node = NodeProcess::start(&plane.uri(), "node-1", &nodes_dir).await;
+    let (management, backend) = (plane.management(), Backend::start().await);
+    management.create_group(SHOP, &[]).await;
+    management.create_api(api_of(&backend, SHOP, "orders", "/orders")).await;
+    management.publish("orders", RELEASE).await;
+    management.create_key(&CANARY).await;
+    management.create_key(&BASIC).await;
+    management.bind(CANARY.name, "orders", RELEASE).await;
+    let keystore = data_dir.join("keystore");
+    let data_keys = || std::fs::metadata(&keystore).unwrap().len() / 128 - 1;
+    assert_eq!(data_keys(), 2);
+
+    let cli = Cli::to(&plane.uri());
+    cli.json_with("key replace-secret canary --secret-stdin", REPLACED.secret);
+    assert_eq!(cli.say("key delete basic_canary").status, 0);
+    eventually("both are forgotten", async || (data_keys() == 1).then_some(())).await;
+
+    plane.process.kill();
+    plane.start_again().await;
+    let revision = plane.management().publish("orders", RELEASE).await;
+    node.wait_for(revision).await;
+    assert_eq!(get(node.proxy_address, "/orders").await.status, 200);
+    REPLACED.assert_signed(&backend.last());
+    assert!(node.process.stop().await.success());
+    assert!(plane.process.stop().await.success());
+}
+
 #[tokio::test]
 async fn a_keystore_older_than_the_log_is_refused_at_start() {
     let directory = tempfile::tempdir().unwrap();

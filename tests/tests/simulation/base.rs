@@ -45,7 +45,7 @@ fn base(log_id: LogId) -> (Disk, Histories) {
         command: Command::CreateLog { log_id, release },
         origin: origin.into(),
         expected_revision: Some(0),
-        wrapped_key: None,
+        data_key: None,
     };
     batch.take(Envelope::new(0, create).0);
     for (number, intent) in (1_000_000..).zip(intents(log_id)) {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use countersign_control_plane::command::{Command, DefinitionPatch, Reference, Request};
-use countersign_control_plane::keystore::WrappedKey;
+use countersign_control_plane::keystore::DataKey;
 use countersign_shared::api::{
     ApiDefinition, ApiPath, Backend, BackendTarget, BodyPolicy, MatchMode, Method,
 };
@@ -68,7 +68,7 @@ impl Intent {
 
     /// The request with this number. The same number is the same request.
     pub(crate) fn request(self, number: u64, log: LogId) -> Request {
-        let (command, wrapped_key) = self.command(log);
+        let (command, data_key) = self.command(log);
         let id = RequestId::parse(&request_id(number)).unwrap();
         let mut digest = [0; 32];
         digest[..8].copy_from_slice(&number.to_be_bytes());
@@ -76,14 +76,14 @@ impl Intent {
         let actor = Actor::parse("somebody").unwrap();
         let origin =
             Arc::new(Origin { actor, source: String::new(), request, reason: Reason::default() });
-        Request { command, origin, expected_revision: None, wrapped_key }
+        Request { command, origin, expected_revision: None, data_key }
     }
 
-    fn command(self, log: LogId) -> (Command, Option<WrappedKey>) {
-        let mut wrapped_key = None;
+    fn command(self, log: LogId) -> (Command, Option<DataKey>) {
+        let mut data_key = None;
         let mut secret = |key, version| {
-            let (sealed, wrapped) = sealed(log, key, version);
-            wrapped_key = Some(wrapped);
+            let (sealed, made) = sealed(log, key, version);
+            data_key = Some(made);
             sealed
         };
         let command = match self {
@@ -170,7 +170,7 @@ impl Intent {
             }
             Self::DeleteKey { key } => Command::DeleteKey { key: named("key", key), force: true },
         };
-        (command, wrapped_key)
+        (command, data_key)
     }
 }
 

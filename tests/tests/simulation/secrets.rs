@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use countersign_control_plane::keystore::{Keystore, MasterKey, WrappedKey};
+use countersign_control_plane::keystore::{DataKey, Keystore, MasterKey};
 use countersign_shared::id::{KeyId, LogId, SecretId};
 use countersign_shared::key::SealedSecret;
 use countersign_shared::secret::{Fingerprint, Secret};
@@ -18,7 +18,7 @@ pub(crate) const GENERATIONS: u8 = 2;
 pub(crate) const VERSIONS: u8 = 3;
 
 /// By log, key and version.
-type All = BTreeMap<(LogId, KeyId, u8), (SealedSecret, WrappedKey)>;
+type All = BTreeMap<(LogId, KeyId, u8), (SealedSecret, DataKey)>;
 
 static ALL: LazyLock<All> = LazyLock::new(seal_all);
 static TEXTS: LazyLock<BTreeMap<Fingerprint, String>> = LazyLock::new(|| {
@@ -32,7 +32,7 @@ pub(crate) fn key_id(key: u8, generation: u8) -> KeyId {
     KeyId::from_bytes(id)
 }
 
-pub(crate) fn sealed(log: LogId, key: KeyId, version: u8) -> (SealedSecret, WrappedKey) {
+pub(crate) fn sealed(log: LogId, key: KeyId, version: u8) -> (SealedSecret, DataKey) {
     ALL[&(log, key, version)].clone()
 }
 
@@ -44,10 +44,10 @@ pub(crate) fn secret(fingerprint: Fingerprint) -> Secret {
 /// A keystore as a restart finds it: what was put is never lost.
 pub(crate) fn keystore(log: LogId) -> Keystore {
     let mut keystore = Keystore::in_memory(&MasterKey::from_bytes([7; 32]), log).unwrap();
-    let put: Vec<WrappedKey> = ALL
+    let put: Vec<DataKey> = ALL
         .iter()
         .filter(|((of, ..), _)| *of == log)
-        .map(|(_, (_, wrapped))| wrapped.clone())
+        .map(|(_, (_, data_key))| data_key.clone())
         .collect();
     keystore.put(&put).unwrap();
     keystore
@@ -70,7 +70,7 @@ fn seal_all() -> All {
                 ciphertext: Arc::from(made.ciphertext),
                 generated: false,
             };
-            all.insert((log, key, version), (sealed, made.wrapped));
+            all.insert((log, key, version), (sealed, made.data_key));
         }
     }
     all

@@ -97,7 +97,7 @@ fn to_node(message: ToNode) -> usize {
     5 + v1::SubscribeResponse { message: Some(message) }.encoded_len()
 }
 
-type Asked = (Command, Option<countersign_control_plane::keystore::WrappedKey>);
+type Asked = (Command, Option<countersign_control_plane::keystore::DataKey>);
 
 fn given(
     writer: &mut Writer,
@@ -141,9 +141,9 @@ fn ask(writer: &mut Writer, asked: Vec<Asked>) {
     let origin = Arc::new(origin);
     let mut batch = writer.batch();
     let mut answers = Vec::new();
-    for (command, wrapped_key) in asked {
+    for (command, data_key) in asked {
         let origin = Arc::clone(&origin);
-        let request = Request { command, origin, expected_revision: None, wrapped_key };
+        let request = Request { command, origin, expected_revision: None, data_key };
         let (envelope, answer) = Envelope::new(0, request);
         batch.take(envelope);
         answers.push(answer);
@@ -168,7 +168,7 @@ fn key(sealer: &countersign_control_plane::keystore::Sealer, number: u128) -> As
     let key = KeyText::parse(SignatureKeyType::Hmac, &format!("signature_key_{number}")).unwrap();
     let name = KeyName::parse(&format!("key{number}")).unwrap();
     let key_type = SignatureKeyType::Hmac;
-    (Command::CreateKey { id, name, key_type, key, secret }, Some(made.wrapped))
+    (Command::CreateKey { id, name, key_type, key, secret }, Some(made.data_key))
 }
 
 fn bind(key: u128, api: u128, replace: bool) -> Command {

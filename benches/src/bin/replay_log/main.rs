@@ -20,7 +20,9 @@ use std::time::Instant;
 
 use countersign_control_plane::history::replay;
 use countersign_control_plane::keystore::MasterKey;
-use countersign_control_plane::log::{DataDir, Durability, EventLog, LocalLog, LogReader};
+use countersign_control_plane::log::{
+    CheckpointKey, DataDir, Durability, EventLog, LocalLog, LogReader,
+};
 use countersign_proto::convert::{record_to_proto, snapshot_to_proto};
 use countersign_shared::event::{EnvironmentFields, Event, Origin, Record};
 use countersign_shared::id::{ApiId, EnvironmentId, KeyId, LogId};
@@ -90,7 +92,8 @@ fn asked() -> u64 {
 fn open(directory: &std::path::Path) -> LocalLog {
     let dir = DataDir::open(directory, LogId::from_bytes([1; 16])).expect("the directory opens");
     let master = MasterKey::from_bytes([3; 32]);
-    LocalLog::open(dir, &master, Durability::Full).expect("the log opens")
+    let key = CheckpointKey::derive(&master, dir.log_id());
+    LocalLog::open(dir, key, Durability::Full).expect("the log opens")
 }
 
 fn fill(log: &mut LocalLog, events: u64) -> State {

@@ -8,8 +8,10 @@ use std::sync::Arc;
 use countersign_control_plane::Limits;
 use countersign_control_plane::command::{Command, Reference, Request};
 use countersign_control_plane::engine::{Engine, Envelope, Writer};
-use countersign_control_plane::keystore::{Keystore, Sealer, WrappedKey};
-use countersign_control_plane::log::{DataDir, Durability, EventLog as _, LocalLog, SnapshotStore};
+use countersign_control_plane::keystore::{DataKey, Keystore, Sealer};
+use countersign_control_plane::log::{
+    CheckpointKey, DataDir, Durability, EventLog as _, LocalLog, SnapshotStore,
+};
 use countersign_control_plane::metrics::EngineMetrics;
 use countersign_control_plane::recover::recover;
 use countersign_control_plane::snapshotter::Snapshotter;
@@ -38,7 +40,8 @@ pub(crate) fn fill(data_dir: &Path, bindings: usize) -> u64 {
     let master = dir.master_key(None).unwrap();
     let keystore = Keystore::open(&dir.keystore_path(), &master, LOG).unwrap();
     let snapshots = Arc::new(SnapshotStore::of(&dir));
-    let log = LocalLog::open(dir, &master, Durability::Full).unwrap();
+    let signing = CheckpointKey::from_seed(&keystore.checkpoint_seed(), LOG);
+    let log = LocalLog::open(dir, signing, Durability::Full).unwrap();
     let (sealer, mut state) = (keystore.sealer(), State::default());
     let publisher = recover(&*log.reader(), LOG, &mut state, &sealer, Window::default()).unwrap();
     let mut filler = Filler {
@@ -55,8 +58,8 @@ pub(crate) fn fill(data_dir: &Path, bindings: usize) -> u64 {
     };
     filler.ask(Command::CreateLog { log_id: LOG, release: RELEASE }, None);
     for (number, name) in KEYS.into_iter().enumerate() {
-        let (command, wrapped) = key(&sealer, number as u128, name);
-        filler.ask(command, Some(wrapped));
+        let (command, data_key) = key(&sealer, number as u128, name);
+        filler.ask(command, Some(data_key));
     }
     for number in 0..bindings as u128 {
         filler.add_api(number);
@@ -103,11 +106,11 @@ impl Filler {
         self.ask(bind, None);
     }
 
-    fn ask(&mut self, command: Command, wrapped_key: Option<WrappedKey>) {
+    fn ask(&mut self, command: Command, data_key: Option<DataKey>) {
         let actor = Actor::parse("filler").unwrap();
         let reason = Reason::default();
         let origin = Arc::new(Origin { actor, source: String::new(), request: None, reason });
-        self.waiting.push(Request { command, origin, expected_revision: None, wrapped_key });
+        self.waiting.push(Request { command, origin, expected_revision: None, data_key });
         // Of every command this is fewer bytes than a batch takes.
         if self.waiting.len() == 300 {
             self.commit();
@@ -129,7 +132,7 @@ impl Filler {
     }
 }
 
-fn key(sealer: &Sealer, number: u128, name: &str) -> (Command, WrappedKey) {
+fn key(sealer: &Sealer, number: u128, name: &str) -> (Command, DataKey) {
     let id = KeyId::from_bytes((number + 1).to_be_bytes());
     let secret_id = SecretId::from_bytes((number + 1).to_be_bytes());
     let secret = Secret::new(format!("signature_secret_{number:015}"));
@@ -143,7 +146,7 @@ fn key(sealer: &Sealer, number: u128, name: &str) -> (Command, WrappedKey) {
     let key_type = SignatureKeyType::Hmac;
     let key = KeyText::parse(key_type, &format!("signature_key_{number}")).unwrap();
     let name = KeyName::parse(name).unwrap();
-    (Command::CreateKey { id, name, key_type, key, secret }, made.wrapped)
+    (Command::CreateKey { id, name, key_type, key, secret }, made.data_key)
 }
 
 fn definition(number: u128) -> ApiDefinition {

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use countersign_control_plane::keystore::MasterKey;
+use countersign_control_plane::keystore::{KeystoreError, MasterKey, checkpoint_seed, seed_of};
 use countersign_control_plane::log::{CheckpointKey, StillLog, VerifierKey};
 use countersign_proto::v1::GetCheckpointRequest;
 use countersign_shared::id::LogId;
+use zeroize::Zeroizing;
 
 use super::verify::unreadable;
 use crate::args::Globals;
@@ -62,16 +63,31 @@ async fn told(plane: &ControlPlane) -> Result<VerifierKey, Failure> {
 pub(super) fn derived(directory: &Path, master: Option<&Path>) -> Result<VerifierKey, Failure> {
     let failed = |error: String| Failure::failed(error);
     let log_id = StillLog::id_at(directory).map_err(|error| failed(error.to_string()))?;
-    derived_for(log_id, master.unwrap_or(&directory.join("master.key")))
+    let own = directory.join("master.key");
+    verifier_of(log_id, master.unwrap_or(&own), |master| checkpoint_seed(directory, master, log_id))
 }
 
-/// The public key of a log, from a master key.
-pub(in super::super) fn derived_for(log_id: LogId, master: &Path) -> Result<VerifierKey, Failure> {
+/// The public key of a log, from the keyring of a copy of it and the master key.
+pub(in super::super) fn derived_for(
+    log_id: LogId,
+    copy: &Path,
+    keyring: &[u8],
+    master: &Path,
+) -> Result<VerifierKey, Failure> {
+    verifier_of(log_id, master, |master| seed_of(copy, keyring, master, log_id))
+}
+
+fn verifier_of(
+    log_id: LogId,
+    master: &Path,
+    seed: impl FnOnce(&MasterKey) -> Result<Zeroizing<[u8; 32]>, KeystoreError>,
+) -> Result<VerifierKey, Failure> {
     let failed = |error: String| Failure::failed(error);
     let master = MasterKey::load(master).map_err(|error| {
         failed(error.to_string()).advise(
             "name the master key with --master-key-file, or give the public key with --public-key",
         )
     })?;
-    Ok(CheckpointKey::derive(&master, log_id).verifier().clone())
+    let seed = seed(&master).map_err(|error| failed(error.to_string()))?;
+    Ok(CheckpointKey::from_seed(&seed, log_id).verifier().clone())
 }

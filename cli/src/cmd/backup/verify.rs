@@ -66,8 +66,9 @@ fn verify(args: &Verify) -> Result<Contents, Failure> {
     let key = match (&args.public_key, &args.master_key_file) {
         (Some(key), _) => key.clone(),
         (None, Some(master)) => {
-            let log_id = backup::log_id_of(open(&args.path)?).map_err(|error| named(&error))?;
-            derived_for(log_id, master)?
+            let (log_id, keyring) =
+                backup::log_id_of(open(&args.path)?).map_err(|error| named(&error))?;
+            derived_for(log_id, &args.path, &keyring, master)?
         }
         (None, None) => return Err(Failure::usage("give --public-key or --master-key-file")),
     };

@@ -1,0 +1,143 @@
+//! What the engine does with its keystore besides putting data keys: forgets those of secrets that are
+//! no more, and goes over to another master key. In between commits, so that no data key comes or goes
+//! meanwhile.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use countersign_shared::event::{Event, Record};
+use countersign_shared::id::SecretId;
+use countersign_shared::state::State;
+use tokio::sync::{oneshot, watch};
+
+use super::{EngineHandle, Fatal, ToEngine, Writer};
+use crate::keystore::{Keystore, MasterKey, PutError};
+
+/// After a secret was replaced or deleted so much time passes until its data key is gone from the
+/// disk: more that come meanwhile go with it,
+const FORGET_AFTER: Duration = Duration::from_secs(1);
+/// and of all time at most one part in so many is spent with it.
+const FORGET_SHARE: u32 = 20;
+
+/// Why the master key is still the one it was.
+#[derive(Debug, thiserror::Error)]
+pub enum RotateError {
+    /// The rotation can be asked for again.
+    #[error("the master key was not rotated: {0}")]
+    Refused(String),
+    #[error("the control plane is stopping: try again")]
+    Stopped,
+}
+
+/// What is asked of the keystore.
+#[derive(Debug)]
+pub(super) enum Chore {
+    Forget(oneshot::Sender<Duration>),
+    Rotate(MasterKey, oneshot::Sender<Result<u32, RotateError>>),
+}
+
+impl EngineHandle {
+    /// Leaves nothing on the disk with which a secret that is no more could be opened. How long it took.
+    pub async fn forget(&self) -> Option<Duration> {
+        let (reply, done) = oneshot::channel();
+        self.queue.send(ToEngine::Chore(Chore::Forget(reply))).await.ok()?;
+        done.await.ok()
+    }
+
+    /// Goes over to another master key. Its number, when everything on the disk is under it.
+    pub async fn rotate(&self, master: MasterKey) -> Result<u32, RotateError> {
+        let (reply, done) = oneshot::channel();
+        let chore = ToEngine::Chore(Chore::Rotate(master, reply));
+        self.queue.send(chore).await.map_err(|_| RotateError::Stopped)?;
+        done.await.map_err(|_| RotateError::Stopped)?
+    }
+
+    /// Forgets what is to be forgotten, again and again, until the control plane stops.
+    pub async fn keep_forgetting(self, mut stopping: watch::Receiver<bool>) {
+        let mut pause = FORGET_AFTER;
+        let mut stopped = std::pin::pin!(async move {
+            // A sender that is gone means the same.
+            let _ = stopping.wait_for(|stopping| *stopping).await;
+        });
+        loop {
+            tokio::select! {
+                () = &mut stopped => return,
+                () = self.forgettable.notified() => {}
+            }
+            // What is left when the control plane stops, the engine forgets as it ends.
+            tokio::select! {
+                () = &mut stopped => return,
+                () = tokio::time::sleep(pause) => {}
+            }
+            let Some(took) = self.forget().await else { return };
+            pause = FORGET_AFTER.max(took * FORGET_SHARE);
+        }
+    }
+}
+
+/// The secrets of a state, which are all that the keystore has to open.
+pub fn living(state: &State) -> HashSet<SecretId> {
+    state.keys().values().map(|key| key.secret.sealed.secret_id).collect()
+}
+
+impl Writer {
+    /// Notes whether records leave secrets behind that nobody needs any more.
+    pub(super) fn note_forgettable(&mut self, records: &[Record]) {
+        let leaves = |record: &Record| {
+            matches!(record.event, Event::SecretReplaced { .. } | Event::KeyDeleted { .. })
+        };
+        if records.iter().any(leaves) {
+            self.has_forgettable = true;
+            self.forgettable.notify_one();
+        }
+    }
+
+    pub(super) fn carry_out(&mut self, chore: Chore) -> Result<(), Fatal> {
+        match chore {
+            Chore::Forget(reply) => {
+                let begun = Instant::now();
+                self.forget()?;
+                let _ = reply.send(begun.elapsed());
+            }
+            Chore::Rotate(master, reply) => {
+                let rotated = self.engine.keystore.rotate(&master, &mut || {});
+                let _ = reply.send(match rotated {
+                    Ok(number) => Ok(number),
+                    Err(PutError::Full(error)) => Err(RotateError::Refused(error.to_string())),
+                    Err(error) => return Err(Fatal::of(error)),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Does nothing where no secret was left behind.
+    pub(super) fn forget(&mut self) -> Result<(), Fatal> {
+        if !self.has_forgettable {
+            return Ok(());
+        }
+        match forget_all_but_living(&mut self.engine.keystore, &self.engine.state) {
+            Ok(()) => self.has_forgettable = false,
+            Err(PutError::Full(error)) => {
+                tracing::warn!(%error, "secrets that are no more wait for space to be forgotten");
+                Arc::clone(&self.forgettable).notify_one();
+            }
+            Err(error) => return Err(Fatal::of(error)),
+        }
+        Ok(())
+    }
+}
+
+/// Has the keystore forget all but the secrets of a state, which everything logged has led to.
+pub fn forget_all_but_living(keystore: &mut Keystore, state: &State) -> Result<(), PutError> {
+    let forgotten = keystore.forget_all_but(&living(state))?;
+    if forgotten > 0 {
+        tracing::info!(
+            forgotten,
+            epoch = keystore.epoch(),
+            "secrets that are no more are forgotten"
+        );
+    }
+    Ok(())
+}
