@@ -115,7 +115,7 @@ impl Shapes {
 impl Shape {
     fn of(segments: usize, path: &ApiPath) -> Self {
         let places = self::segments(path.as_str()).take(segments).enumerate();
-        let params = places.filter(|(_, segment)| segment.starts_with('{')).map(|(at, _)| at);
+        let params = places.filter(|(_, segment)| segment.starts_with(b"{")).map(|(at, _)| at);
         Self { segments, params: params.collect(), leaves: HashTable::new() }
     }
 
@@ -172,13 +172,15 @@ fn hash(spread: &DefaultHashBuilder, segments: usize, params: &[usize], path: &s
     let mut params = params.iter().peekable();
     for (at, segment) in self::segments(path).take(segments).enumerate() {
         if params.next_if_eq(&&at).is_none() {
-            hasher.write(segment.as_bytes());
+            hasher.write(segment);
         }
     }
     hasher.finish()
 }
 
-/// `/a/b` has two, `/` an empty one.
-fn segments(path: &str) -> impl Iterator<Item = &str> {
-    path.split('/').skip(1)
+/// `/a/b` has two, `/` an empty one. By bytes: of text, each would be searched for with care that so
+/// short ones do not pay for.
+fn segments(path: &str) -> impl Iterator<Item = &[u8]> {
+    let written = path.as_bytes().strip_prefix(b"/").map(|rest| rest.split(|byte| *byte == b'/'));
+    written.into_iter().flatten()
 }
