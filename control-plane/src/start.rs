@@ -50,6 +50,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// How it is spoken to there.
     pub transport: Transport,
+    /// Where the web console is served, with the certificate of `transport`.
+    pub console_listen: Option<SocketAddr>,
     /// Where `/live`, `/ready` and `/metrics` are served.
     pub status_listen: Option<SocketAddr>,
     /// The master key; without it `master.key` in the data directory, made on the first start.
@@ -69,6 +71,7 @@ impl Default for Config {
             data_dir: PathBuf::from("countersign-data"),
             listen: SocketAddr::from(([127, 0, 0, 1], 7400)),
             transport: Transport::Plaintext,
+            console_listen: None,
             status_listen: Some(SocketAddr::from(([127, 0, 0, 1], 7401))),
             master_key_file: None,
             limits: Limits::default(),
@@ -106,6 +109,7 @@ pub enum StartError {
 #[derive(Debug)]
 pub struct ControlPlane {
     grpc_address: SocketAddr,
+    console_address: Option<SocketAddr>,
     status_address: Option<SocketAddr>,
     engine: EngineHandle,
     stop: watch::Sender<bool>,
@@ -117,7 +121,15 @@ pub struct ControlPlane {
 pub async fn start(config: Config) -> Result<ControlPlane, StartError> {
     let grpc = listen(config.listen, "--listen").await?;
     let grpc_address = grpc.local_addr().unwrap_or(config.listen);
-    let incoming = Incoming::new(grpc, config.transport, ClientCertificates::Taken)?;
+    let incoming = Incoming::new(grpc, config.transport.clone(), ClientCertificates::Taken)?;
+    let (console, console_address) = match config.console_listen {
+        Some(address) => {
+            let listener = listen(address, "--console-listen").await?;
+            let address = listener.local_addr().ok();
+            (Some(Incoming::new(listener, config.transport, ClientCertificates::Unasked)?), address)
+        }
+        None => (None, None),
+    };
     let status_listener = match config.status_listen {
         Some(address) => Some(listen(address, "--status-listen").await?),
         None => None,
@@ -189,7 +201,11 @@ pub async fn start(config: Config) -> Result<ControlPlane, StartError> {
         stopping: stopping.clone(),
     });
     let status_address = status_listener.as_ref().and_then(|listener| listener.local_addr().ok());
-    let mut servers = vec![serving(api, streams, incoming, stopping.clone())];
+    let mut servers = Vec::new();
+    if let Some(incoming) = console {
+        servers.push(serving_console(api.clone(), incoming, stopping.clone()));
+    }
+    servers.push(serving(api, streams, incoming, stopping.clone()));
     servers.push(tokio::spawn(engine.clone().keep_forgetting(stopping.clone())));
     if let Some(listener) = status_listener {
         let page = status::StatusPage { registry, stopping: stopping.clone() };
@@ -197,12 +213,24 @@ pub async fn start(config: Config) -> Result<ControlPlane, StartError> {
     }
     let revision = *engine.revision().borrow();
     tracing::info!(%log_id, epoch, revision, address = %grpc_address, "control plane ready");
-    Ok(ControlPlane { grpc_address, status_address, engine, stop, engine_thread, servers })
+    Ok(ControlPlane {
+        grpc_address,
+        console_address,
+        status_address,
+        engine,
+        stop,
+        engine_thread,
+        servers,
+    })
 }
 
 impl ControlPlane {
     pub fn grpc_address(&self) -> SocketAddr {
         self.grpc_address
+    }
+
+    pub fn console_address(&self) -> Option<SocketAddr> {
+        self.console_address
     }
 
     pub fn status_address(&self) -> Option<SocketAddr> {
@@ -316,6 +344,14 @@ fn serving(
     tokio::spawn(async move {
         if let Err(error) = api::serve(api, streams, incoming, stopped(stopping)).await {
             tracing::error!(%error, "the gRPC listener failed");
+        }
+    })
+}
+
+fn serving_console(api: Api, incoming: Incoming, stopping: watch::Receiver<bool>) -> Task<()> {
+    tokio::spawn(async move {
+        if let Err(error) = api::serve_console(api, incoming, stopped(stopping)).await {
+            tracing::error!(%error, "the console's listener failed");
         }
     })
 }

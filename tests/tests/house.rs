@@ -78,6 +78,7 @@ fn each_library_is_named_in_its_room_only() {
                 "data-plane/src/node.rs",
             ],
         ),
+        ("tonic_web::", vec!["control-plane/src/api/console.rs"]),
         ("hyper::", vec!["data-plane/src/proxy/"]),
         ("hyper_util::", vec!["data-plane/src/proxy/", "transport/src/client.rs"]),
         (

@@ -15,6 +15,7 @@ use tracing::{info, warn};
 use crate::files::{self, CertificateFiles, InvalidFile};
 
 const HTTP_2: &[u8] = b"h2";
+const HTTP_1: &[u8] = b"http/1.1";
 
 /// How a listener is spoken to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +41,8 @@ pub enum ClientCertificates {
     Demanded,
     /// Who shows none is let in as nobody; whoever answers calls has to ask for something else.
     Taken,
+    /// Nobody is asked, as a browser would ask its user; HTTP/1.1 is spoken as well.
+    Unasked,
 }
 
 /// Why a listener cannot be spoken to in this way.
@@ -113,18 +116,29 @@ fn read(
     let roots = Arc::new(files::authorities(&files.client_ca)?);
     let verifier = WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(&provider));
     let verifier = match certificates {
-        ClientCertificates::Demanded => verifier,
-        ClientCertificates::Taken => verifier.allow_unauthenticated(),
+        ClientCertificates::Demanded => Some(verifier),
+        ClientCertificates::Taken => Some(verifier.allow_unauthenticated()),
+        ClientCertificates::Unasked => None,
     };
-    let verifier = verifier.build().map_err(|error| InvalidFile::Tls(error.to_string()))?;
     let CertificateFiles { certificate, key: key_file } = files.own.clone();
-    let mut config = ServerConfig::builder_with_provider(provider)
+    let config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])
-        .map_err(|error| InvalidFile::Tls(error.to_string()))?
-        .with_client_cert_verifier(verifier)
-        .with_single_cert(chain, key)
-        .map_err(|source| InvalidFile::Pair { certificate, key: key_file, source })?;
+        .map_err(|error| InvalidFile::Tls(error.to_string()))?;
+    let config = match verifier {
+        Some(verifier) => config.with_client_cert_verifier(
+            verifier.build().map_err(|error| InvalidFile::Tls(error.to_string()))?,
+        ),
+        None => config.with_no_client_auth(),
+    };
+    let mut config = config.with_single_cert(chain, key).map_err(|source| InvalidFile::Pair {
+        certificate,
+        key: key_file,
+        source,
+    })?;
     config.alpn_protocols = vec![HTTP_2.to_vec()];
+    if certificates == ClientCertificates::Unasked {
+        config.alpn_protocols.push(HTTP_1.to_vec());
+    }
     // Who resumes a session is not asked for a certificate again, which may have expired since.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;

@@ -41,6 +41,15 @@ pub(crate) struct ControlPlaneArgs {
     #[command(flatten)]
     transport: TransportArgs,
 
+    /// Where the web console is served, with the certificate of --tls-cert. Without it there is none
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "COUNTERSIGN_CONSOLE_LISTEN",
+        hide_env_values = true
+    )]
+    console_listen: Option<SocketAddr>,
+
     /// Where /live, /ready and /metrics are served
     #[arg(long, value_name = "ADDRESS", env = "COUNTERSIGN_STATUS_LISTEN", hide_env_values = true)]
     #[arg(default_value = "127.0.0.1:7401")]
@@ -108,6 +117,7 @@ pub(super) async fn run(args: ControlPlaneArgs) -> Result<(), Failure> {
         data_dir: args.data_dir.unwrap_or_else(|| data_dir::default_for("control-plane")),
         listen: args.listen,
         transport: args.transport.transport()?,
+        console_listen: args.console_listen,
         status_listen: Some(args.status_listen),
         master_key_file: args.master_key_file,
         limits: Limits {

@@ -46,6 +46,16 @@ pub(crate) struct Dev {
     #[arg(default_value = "127.0.0.1:7400")]
     listen: SocketAddr,
 
+    /// Where the control plane serves the web console
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "COUNTERSIGN_CONSOLE_LISTEN",
+        hide_env_values = true
+    )]
+    #[arg(default_value = "127.0.0.1:7402")]
+    console_listen: SocketAddr,
+
     /// Where the control plane serves /live, /ready and /metrics
     #[arg(long, value_name = "ADDRESS", env = "COUNTERSIGN_STATUS_LISTEN", hide_env_values = true)]
     #[arg(default_value = "127.0.0.1:7401")]
@@ -114,6 +124,7 @@ impl Running {
             listen: args.listen,
             // All of it is on this machine.
             transport: Transport::Plaintext,
+            console_listen: Some(args.console_listen),
             status_listen: Some(args.status_listen),
             ..Default::default()
         };
@@ -178,6 +189,7 @@ async fn with_demo(
 async fn refuse_taken(args: &Dev) -> Result<(), Failure> {
     let mut wanted = vec![
         ("--listen", args.listen),
+        ("--console-listen", args.console_listen),
         ("--status-listen", args.status_listen),
         ("--proxy-listen", args.proxy_listen),
         ("--node-status-listen", args.node_status_listen),

@@ -6,6 +6,7 @@ mod apis;
 mod audit;
 mod backups;
 mod bindings;
+mod console;
 mod environments;
 mod events;
 mod groups;
@@ -33,6 +34,7 @@ use crate::history::History;
 use crate::keystore::{KeystoreImage, Sealer};
 
 pub use audit::Auditing;
+pub use console::serve_console;
 pub use server::serve;
 
 /// What every service reads from.

@@ -14,6 +14,7 @@ use countersign_proto::v1::nodes_server::NodesServer;
 use countersign_proto::v1::signature_keys_server::SignatureKeysServer;
 use countersign_proto::v1::sync_server::SyncServer;
 use countersign_transport::Incoming;
+use tonic::service::Routes;
 
 use super::Api;
 use super::guard::Guard;
@@ -44,10 +45,19 @@ pub async fn serve(
     };
     transport()
         .layer(Guard)
+        .add_routes(management(api))
         .add_service(health_service)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)
-        .add_service(EnvironmentsServer::new(api.clone()))
+        .add_service(streams.into_service())
+        .serve_with_incoming_shutdown(incoming.connections(), stop)
+        .await?;
+    Ok(())
+}
+
+/// What operators and the console call.
+pub(super) fn management(api: Api) -> Routes {
+    Routes::new(EnvironmentsServer::new(api.clone()))
         .add_service(ApiGroupsServer::new(api.clone()))
         .add_service(ApisServer::new(api.clone()))
         .add_service(SignatureKeysServer::new(api.clone()))
@@ -56,10 +66,6 @@ pub async fn serve(
         .add_service(AuditServer::new(api.clone()))
         .add_service(BackupsServer::new(api.clone()))
         .add_service(NodesServer::new(api))
-        .add_service(streams.into_service())
-        .serve_with_incoming_shutdown(incoming.connections(), stop)
-        .await?;
-    Ok(())
 }
 
 #[derive(Debug, thiserror::Error)]

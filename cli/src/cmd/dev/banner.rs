@@ -17,6 +17,9 @@ pub(super) fn tell(running: &Running) -> Result<(), Failure> {
     let plane = url(running.plane.grpc_address());
     let node = url(running.node.proxy_address());
     writeln!(out, "Countersign is running.\n")?;
+    if let Some(console) = running.plane.console_address() {
+        place(&mut out, "console", &url(console))?;
+    }
     place(&mut out, "control plane", &plane)?;
     if let Some(status) = running.plane.status_address() {
         place(&mut out, "", &format!("{}/metrics", url(status)))?;

@@ -1,0 +1,80 @@
+// The frame: navigation, what is live, who is here, and the page that the path names.
+import { useEffect, useState } from 'preact/hooks';
+import { Deeds } from './done';
+import { connected, head } from './live';
+import { Link, match, path } from './router';
+import { logOut, who } from './session';
+import { t } from './texts';
+import { theme, toggleTheme } from './theme';
+import { Empty, IconButton } from './ui/basics';
+import { Icon, Mark } from './ui/icons';
+import { KeyPage } from './pages/key';
+import { KeysPage } from './pages/keys';
+import { LoginPage } from './pages/login';
+
+const NAV: { title?: string; pages: { to: string; title: string; icon: string }[] }[] = [
+  { title: t.app.publishing, pages: [{ to: '/keys', title: t.keys.title, icon: 'key' }] },
+];
+
+export function App() {
+  if (!who.value) return <LoginPage />;
+  return <Frame />;
+}
+
+function Frame() {
+  const [open, setOpen] = useState(false);
+  useEffect(() => setOpen(false), [path.value]);
+  return (
+    <div class={`frame ${open ? 'nav-open' : ''}`}>
+      <a class="skip" href="#main" onClick={(event) => { event.preventDefault(); document.getElementById('main')?.focus(); }}>{t.app.skip}</a>
+      <aside class="side">
+        <Link to="/" class="brand"><Mark /><span>{t.app.name}</span></Link>
+        <nav aria-label={t.app.nav}>
+          {NAV.map((part, at) => (
+            <div class="nav-part" key={at}>
+              {part.title && <p class="nav-title">{part.title}</p>}
+              {part.pages.map((page) => (
+                <Link key={page.to} to={page.to} class="nav-link" current={isCurrent(page.to)}><Icon name={page.icon} />{page.title}</Link>
+              ))}
+            </div>
+          ))}
+        </nav>
+      </aside>
+      {open && <button type="button" class="veil" aria-label={t.common.close} onClick={() => setOpen(false)} />}
+      <div class="column">
+        <header class="bar">
+          <IconButton icon="menu" class="menu" label={t.app.menu} onClick={() => setOpen(!open)} />
+          <Liveness />
+          <span class="push" />
+          <span class="who" title={who.value!.roles.join(', ')}>{who.value!.name}</span>
+          <IconButton icon={theme.value === 'dark' ? 'sun' : 'moon'} label={theme.value === 'dark' ? t.app.light : t.app.dark} onClick={toggleTheme} />
+          {who.value!.byToken && <IconButton icon="logout" label={t.app.logOut} onClick={() => logOut()} />}
+        </header>
+        <main id="main" tabIndex={-1}><Page /></main>
+      </div>
+      <Deeds />
+    </div>
+  );
+}
+
+function Liveness() {
+  const state = connected.value;
+  return (
+    <span class={`liveness ${state}`} role="status" title={t.app.liveHint}>
+      <span class="dot" aria-hidden="true" />
+      {state === 'live' ? t.app.live : state === 'lost' ? t.app.lost : t.app.starting}
+      {state === 'live' && <span class="muted revision">{t.app.revision(head.value)}</span>}
+    </span>
+  );
+}
+
+function isCurrent(to: string): boolean {
+  return to === '/' ? path.value === '/' : path.value === to || path.value.startsWith(`${to}/`);
+}
+
+function Page() {
+  const key = match('/keys/:id');
+  if (key) return <KeyPage key={key.id} id={key.id!} />;
+  if (path.value === '/keys' || path.value === '/') return <KeysPage />;
+  return <Empty title={t.app.notFound}>{t.app.notFoundHint}</Empty>;
+}
