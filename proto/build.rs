@@ -3,7 +3,8 @@
 use std::error::Error;
 use std::path::PathBuf;
 
-const FILES: [&str; 13] = [
+const FILES: [&str; 14] = [
+    "countersign/v1/access.proto",
     "countersign/v1/environment.proto",
     "countersign/v1/api_group.proto",
     "countersign/v1/api.proto",
@@ -20,7 +21,8 @@ const FILES: [&str; 13] = [
 ];
 
 /// Messages that hold a secret: `src/redact.rs` writes their `Debug`, without it.
-const SECRET_BEARERS: [&str; 6] = [
+const SECRET_BEARERS: [&str; 7] = [
+    ".countersign.v1.CreateTokenResponse",
     ".countersign.v1.CreateSignatureKeyRequest",
     ".countersign.v1.CreateSignatureKeyResponse",
     ".countersign.v1.ReplaceSecretRequest",

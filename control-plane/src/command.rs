@@ -5,13 +5,16 @@ mod patch;
 
 use std::sync::Arc;
 
+use countersign_shared::access::{Role, TokenFields};
 use countersign_shared::api::ApiDefinition;
 use countersign_shared::event::{Origin, Record};
-use countersign_shared::id::{ApiId, EnvironmentId, GroupId, KeyId, LogId, TokenId};
+use countersign_shared::id::{
+    ApiId, EnvironmentId, GrantId, GroupId, KeyId, LogId, OperatorTokenId, TokenId,
+};
 use countersign_shared::key::{KeyText, SealedSecret, SignatureKeyType};
 use countersign_shared::node::{NodeRole, PublicKeyDigest, TokenHash};
 use countersign_shared::text::{
-    ApiName, Domain, EnvironmentName, GroupName, KeyName, NodeName, Remark,
+    Actor, ApiName, Domain, EnvironmentName, GroupName, KeyName, NodeName, Remark,
 };
 
 use crate::keystore::DataKey;
@@ -136,6 +139,43 @@ pub enum Command {
         /// Whether somebody goes by the name, or it is to be revoked although nobody does.
         is_seen: bool,
     },
+    GrantAccess {
+        id: GrantId,
+        operator: Actor,
+        role: Role,
+        scope: GrantedScope,
+    },
+    RevokeAccess {
+        grants: WhichGrants,
+    },
+    CreateToken {
+        fields: Box<TokenFields>,
+    },
+    RevokeToken {
+        token: OperatorTokenId,
+    },
+}
+
+/// Environments and groups as the caller named them; none of a kind: all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GrantedScope {
+    pub environments: Vec<Reference>,
+    pub groups: Vec<Reference>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WhichGrants {
+    One(GrantId),
+    AllOf(Actor),
+}
+
+/// By what right a command is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Authority {
+    /// The control plane's own commands, and those of whoever is on its machine and needs no name.
+    Unlimited,
+    /// What the actor was granted, as the state says when the command is decided.
+    Granted,
 }
 
 /// A command with all that the engine needs to carry it out.
@@ -143,6 +183,7 @@ pub enum Command {
 pub struct Request {
     pub command: Command,
     pub origin: Arc<Origin>,
+    pub authority: Authority,
     /// The revision that the log must be at; none: any.
     pub expected_revision: Option<u64>,
     /// The data key of the command's sealed secret, to be durable before its event is.

@@ -171,7 +171,11 @@ fn touch(
         | Event::NodeTokenCreated(_)
         | Event::NodeTokenRevoked { .. }
         | Event::NodeEnrolled { .. }
-        | Event::NodeRevoked { .. } => {}
+        | Event::NodeRevoked { .. }
+        | Event::AccessGranted(_)
+        | Event::AccessRevoked { .. }
+        | Event::TokenCreated(_)
+        | Event::TokenRevoked { .. } => {}
     }
 }
 

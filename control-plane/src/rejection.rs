@@ -2,7 +2,8 @@
 //! `api/status.rs` alone turns these into gRPC statuses.
 
 use countersign_proto::convert::InvalidField;
-use countersign_shared::id::{ApiId, KeyId};
+use countersign_shared::access::Right;
+use countersign_shared::id::{ApiId, GrantId, KeyId};
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
@@ -75,6 +76,10 @@ pub enum Rejection {
         "node {node} is revoked: let it make a new key, and enrol it with a token that names it"
     )]
     NodeRevoked { node: String },
+    #[error("the operator has this role in this scope already: grant {grant}")]
+    GrantExists { grant: GrantId },
+    #[error("`{operator}` has no right to {right} {scope}: an admin can grant it")]
+    NotPermitted { operator: String, right: Right, scope: String },
     #[error("{0}")]
     Unimplemented(&'static str),
 }

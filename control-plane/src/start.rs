@@ -17,7 +17,7 @@ use countersign_feed::server::{Parts as StreamParts, STALLED_MAX, Streams};
 use countersign_feed::turns::AtOnce;
 use countersign_shared::event::Origin;
 use countersign_shared::id::{EnvironmentId, LogId};
-use countersign_shared::text::{Actor, Reason};
+use countersign_shared::text::{ActedAs, Actor, Reason};
 use countersign_transport::{ClientCertificates, Incoming, Transport, TransportError};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
@@ -26,7 +26,7 @@ use tokio::task::JoinHandle as Task;
 
 use crate::api::{self, Api, Auditing, Parts};
 use crate::attempts::Attempts;
-use crate::command::{Command, Request};
+use crate::command::{Authority, Command, Request};
 use crate::engine::{Engine, EngineHandle, ExecuteError, forget_all_but_living};
 use crate::history::History;
 use crate::keystore::{Keystore, KeystoreError, MasterKeyError, PutError};
@@ -322,11 +322,13 @@ async fn create_log(engine: &EngineHandle, log_id: LogId) -> Result<(), StartErr
     let request = Request {
         command: Command::CreateLog { log_id, release },
         origin: Arc::new(Origin {
+            role: ActedAs::default(),
             actor,
             source: String::new(),
             request: None,
             reason: Reason::default(),
         }),
+        authority: Authority::Unlimited,
         expected_revision: Some(0),
         data_key: None,
     };

@@ -6,7 +6,8 @@ use std::fmt;
 use crate::v1::event::Payload;
 use crate::v1::{
     Change, CreateNodeTokenResponse, CreateSignatureKeyRequest, CreateSignatureKeyResponse,
-    EnrolNodeRequest, EnvironmentChanges, Event, ReplaceSecretRequest, ReplaceSecretResponse,
+    CreateTokenResponse, EnrolNodeRequest, EnvironmentChanges, Event, ReplaceSecretRequest,
+    ReplaceSecretResponse,
 };
 
 const REDACTED: &str = "(redacted)";
@@ -16,8 +17,10 @@ impl Event {
     /// that the log keeps.
     #[must_use]
     pub fn without_ciphertext(mut self) -> Self {
-        if let Some(Payload::NodeTokenCreated(created)) = &mut self.payload {
-            created.hash.clear();
+        match &mut self.payload {
+            Some(Payload::NodeTokenCreated(created)) => created.hash.clear(),
+            Some(Payload::TokenCreated(created)) => created.hash.clear(),
+            _ => {}
         }
         let secret = match &mut self.payload {
             Some(Payload::SignatureKeyCreated(created)) => created.secret.as_mut(),
@@ -87,6 +90,16 @@ impl fmt::Debug for ReplaceSecretResponse {
         f.debug_struct("ReplaceSecretResponse")
             .field("signature_key", &self.signature_key)
             .field("generated_secret", &REDACTED)
+            .field("revision", &self.revision)
+            .finish()
+    }
+}
+
+impl fmt::Debug for CreateTokenResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CreateTokenResponse")
+            .field("token", &self.token)
+            .field("bearer", &REDACTED)
             .field("revision", &self.revision)
             .finish()
     }

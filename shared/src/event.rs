@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
+use crate::access::{Grant, TokenFields};
 use crate::api::ApiDefinition;
-use crate::id::{ApiId, EnvironmentId, GroupId, KeyId, LogId, TokenId};
+use crate::id::{ApiId, EnvironmentId, GrantId, GroupId, KeyId, LogId, OperatorTokenId, TokenId};
 use crate::key::{KeyText, SecretVersion, SignatureKeyType};
 use crate::node::{NodeRole, NodeScope, NodeTokenFields, PublicKeyDigest};
 use crate::stamp::Stamp;
 use crate::text::{
-    Actor, ApiName, Domain, EnvironmentName, GroupName, KeyName, NodeName, Reason, Remark,
+    ActedAs, Actor, ApiName, Domain, EnvironmentName, GroupName, KeyName, NodeName, Reason, Remark,
     RequestId,
 };
 
@@ -27,6 +28,8 @@ pub struct Record {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
     pub actor: Actor,
+    /// What allowed the actor to do it.
+    pub role: ActedAs,
     /// The source address; empty for the control plane itself.
     pub source: String,
     pub request: Option<RequestMark>,
@@ -126,6 +129,16 @@ pub enum Event {
     },
     NodeRevoked {
         node: NodeName,
+    },
+    AccessGranted(Grant),
+    AccessRevoked {
+        id: GrantId,
+        operator: Actor,
+    },
+    TokenCreated(TokenFields),
+    TokenRevoked {
+        id: OperatorTokenId,
+        operator: Actor,
     },
 }
 

@@ -73,6 +73,10 @@ ids! {
     LogId
     /// A token by which one node is enrolled.
     TokenId
+    /// A role that an operator has.
+    GrantId
+    /// What an operator shows instead of a certificate.
+    OperatorTokenId
 }
 
 #[cfg(test)]

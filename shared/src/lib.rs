@@ -2,6 +2,7 @@
 //! and verifying. No I/O, no tokio, no clock, no randomness: time and random bytes
 //! are arguments.
 
+pub mod access;
 pub mod api;
 pub mod chain;
 pub mod digest;

@@ -99,6 +99,9 @@ texts! {
         length(text, 1, 128, rule)?;
         every(text, |c| c.is_ascii_alphanumeric() || "._-:@+".contains(c), rule)
     };
+    /// As what somebody acted: the roles that allowed it, or `local` or `system`. At most 64
+    /// visible ASCII characters; empty where nobody wrote it down.
+    ActedAs: |text| if text.is_empty() { Ok(()) } else { visible(text, 64) };
 }
 
 fn long_name(text: &str) -> Result<(), InvalidText> {
@@ -114,6 +117,12 @@ fn long_name(text: &str) -> Result<(), InvalidText> {
 
 /// None given.
 impl Default for Reason {
+    fn default() -> Self {
+        Self(Arc::from(""))
+    }
+}
+
+impl Default for ActedAs {
     fn default() -> Self {
         Self(Arc::from(""))
     }

@@ -9,7 +9,7 @@ use countersign_proto::convert::record_to_proto;
 use countersign_shared::event::{EnvironmentFields, Event, Origin, Record};
 use countersign_shared::id::EnvironmentId;
 use countersign_shared::stamp::Stamp;
-use countersign_shared::text::{Actor, EnvironmentName, Reason, Remark};
+use countersign_shared::text::{ActedAs, Actor, EnvironmentName, Reason, Remark};
 
 use super::*;
 
@@ -34,6 +34,7 @@ fn key() -> CheckpointKey {
 
 fn event(revision: u64, name: &str) -> Vec<u8> {
     let origin = Origin {
+        role: ActedAs::default(),
         actor: Actor::parse("ann@example").unwrap(),
         source: "192.0.2.1:4711".into(),
         request: None,

@@ -3,7 +3,7 @@
 use countersign_proto::v1::event::Payload;
 
 /// The names of the payload's fields in the contract.
-pub(super) const PAYLOAD_NAMES: [&str; 23] = [
+pub(super) const PAYLOAD_NAMES: [&str; 27] = [
     "log_created",
     "environment_created",
     "environment_updated",
@@ -27,6 +27,10 @@ pub(super) const PAYLOAD_NAMES: [&str; 23] = [
     "node_token_revoked",
     "node_enrolled",
     "node_revoked",
+    "access_granted",
+    "access_revoked",
+    "token_created",
+    "token_revoked",
 ];
 
 pub(super) fn payload_name(payload: &Payload) -> &'static str {
@@ -54,6 +58,10 @@ pub(super) fn payload_name(payload: &Payload) -> &'static str {
         Payload::NodeTokenRevoked(_) => "node_token_revoked",
         Payload::NodeEnrolled(_) => "node_enrolled",
         Payload::NodeRevoked(_) => "node_revoked",
+        Payload::AccessGranted(_) => "access_granted",
+        Payload::AccessRevoked(_) => "access_revoked",
+        Payload::TokenCreated(_) => "token_created",
+        Payload::TokenRevoked(_) => "token_revoked",
     }
 }
 
@@ -87,5 +95,9 @@ pub(super) fn touched(payload: &Payload) -> Vec<&str> {
         Payload::NodeTokenRevoked(m) => vec![&m.id],
         Payload::NodeEnrolled(m) => vec![&m.node, &m.token],
         Payload::NodeRevoked(m) => vec![&m.node],
+        Payload::AccessGranted(m) => vec![&m.id, &m.operator],
+        Payload::AccessRevoked(m) => vec![&m.id, &m.operator],
+        Payload::TokenCreated(m) => vec![&m.id, &m.operator],
+        Payload::TokenRevoked(m) => vec![&m.id, &m.operator],
     }
 }

@@ -121,6 +121,14 @@ pub(super) fn of_rejection(rejection: Rejection) -> Status {
         R::NodeNameTaken { node } => (Code::AlreadyExists, "NODE_NAME_TAKEN", vec![("node", node)]),
         R::NodeKeyUsed => (Code::AlreadyExists, "NODE_KEY_USED", vec![]),
         R::NodeRevoked { node } => (Code::PermissionDenied, "NODE_REVOKED", vec![("node", node)]),
+        R::GrantExists { grant } => {
+            (Code::AlreadyExists, "GRANT_EXISTS", vec![("grant", grant.to_string())])
+        }
+        R::NotPermitted { operator, right, scope } => (
+            Code::PermissionDenied,
+            "NOT_PERMITTED",
+            vec![("operator", operator), ("right", right.to_string()), ("scope", scope)],
+        ),
         R::Unimplemented(_) => (Code::Unimplemented, "UNIMPLEMENTED", vec![]),
     };
     status(code, reason, message, metadata)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use countersign_proto::convert::{Collect, InvalidField, record_from_proto};
 use countersign_proto::v1;
 use countersign_shared::event::{Origin, RequestMark};
-use countersign_shared::text::{Actor, Reason, RequestId};
+use countersign_shared::text::{ActedAs, Actor, Reason, RequestId};
 use countersign_transport::Peer;
 use prost::Message;
 use sha2::{Digest, Sha256};
@@ -14,7 +14,7 @@ use tonic::Status;
 
 use super::{Api, status};
 use crate::clock;
-use crate::command::{Answer, Command, Request};
+use crate::command::{Answer, Authority, Command, Request};
 use crate::engine::Outcome;
 use crate::history::{HistoryError, decode_event};
 use crate::keystore::DataKey;
@@ -96,9 +96,13 @@ impl Write {
                 .collect_into(&mut bad),
         };
         let origin = match (actor, request, reason) {
-            (Some(actor), Some(request), Some(reason)) => {
-                Some(Origin { actor, source: caller.source, request, reason })
-            }
+            (Some(actor), Some(request), Some(reason)) => Some(Origin {
+                actor,
+                role: ActedAs::default(),
+                source: caller.source,
+                request,
+                reason,
+            }),
             _ => None,
         };
         Self { origin, expected_revision, attempt, bad }
@@ -150,8 +154,13 @@ impl Write {
             return Err(status::invalid(self.bad));
         };
         let origin = Arc::new(origin);
-        let request =
-            Request { command, origin, expected_revision: self.expected_revision, data_key };
+        let request = Request {
+            command,
+            origin,
+            authority: Authority::Unlimited,
+            expected_revision: self.expected_revision,
+            data_key,
+        };
         match api.engine.execute(clock::now_ms(), request).await.map_err(status::of_execute)? {
             Outcome::Done(answer) => Ok(*answer),
             Outcome::Repeated { first_revision, last_revision } => {

@@ -1,12 +1,14 @@
 //! `decide`: whether a command may be carried out, and which events that makes. Pure: no I/O, no
 //! clock, no randomness. Nothing else creates an event.
 
+mod access;
 mod api;
 mod binding;
 mod environment;
 mod group;
 mod key;
 mod node;
+mod permit;
 mod resolve;
 
 use countersign_shared::event::{EnvironmentFields, Event};
@@ -17,6 +19,8 @@ use countersign_shared::text::{EnvironmentName, Remark};
 use crate::command::Command;
 use crate::rejection::Rejection;
 
+pub use access::{GRANTS_MAX, TOKENS_MAX};
+pub use permit::permit;
 pub use resolve::{find_api, find_environment, find_group, find_key};
 
 /// The name of the environment that exists from the start.
@@ -104,6 +108,12 @@ pub fn decide(state: &State, command: &Command, limits: &Limits) -> Result<Vec<E
             node::enrol(state, limits, *hash, (node, *key), *is_seen, *now_ms)?
         }
         Command::RevokeNode { node, is_seen } => node::revoke(state, limits, node, *is_seen)?,
+        Command::GrantAccess { id, operator, role, scope } => {
+            access::grant(state, *id, operator, *role, scope)?
+        }
+        Command::RevokeAccess { grants } => access::revoke(state, grants)?,
+        Command::CreateToken { fields } => access::create_token(state, fields)?,
+        Command::RevokeToken { token } => access::revoke_token(state, *token)?,
     };
     if events.len() > EVENTS_PER_COMMAND_MAX {
         return Err(Rejection::TooManyEvents {

@@ -11,8 +11,8 @@ use prost::Message;
 use tokio::sync::oneshot;
 
 use super::{ExecuteError, Outcome};
-use crate::command::{Answer, Request};
-use crate::decide::{Limits, decide};
+use crate::command::{Answer, Authority, Request};
+use crate::decide::{Limits, decide, permit};
 use crate::keystore::DataKey;
 use crate::rejection::Rejection;
 
@@ -81,6 +81,10 @@ impl Batch {
     }
 
     fn decide(&mut self, now_ms: i64, request: Request) -> Result<Outcome, Rejection> {
+        // First, so that who may do nothing learns nothing, not even from an answer of before.
+        if request.authority == Authority::Granted {
+            permit(&self.scratch, &request.origin.actor, &request.command)?;
+        }
         if let Some(repeated) = repeated(&self.scratch, &request)? {
             return Ok(repeated);
         }

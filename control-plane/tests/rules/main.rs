@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
 #![allow(clippy::needless_pass_by_value, reason = "a command that is given is used up")]
 
+mod access;
 mod apis;
 mod bindings;
 mod environments;

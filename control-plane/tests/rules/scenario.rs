@@ -16,7 +16,7 @@ use countersign_shared::signing::target::QueryMode;
 use countersign_shared::stamp::Stamp;
 use countersign_shared::state::State;
 use countersign_shared::text::{
-    Actor, ApiName, Domain, EnvironmentName, GroupName, KeyName, Reason, Remark,
+    ActedAs, Actor, ApiName, Domain, EnvironmentName, GroupName, KeyName, Reason, Remark,
 };
 
 pub(crate) const RELEASE: EnvironmentId = EnvironmentId::from_bytes(bytes(1));
@@ -68,6 +68,7 @@ impl Scenario {
 
     pub(crate) fn apply(&mut self, events: Vec<Event>) {
         let origin = Arc::new(Origin {
+            role: ActedAs::default(),
             actor: Actor::parse("tester").unwrap(),
             source: String::new(),
             request: None,

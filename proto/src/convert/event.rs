@@ -7,11 +7,11 @@ use countersign_shared::event::{EnvironmentFields, Event, Origin, Record, Reques
 use countersign_shared::key::KeyText;
 use countersign_shared::node::Enrolment;
 use countersign_shared::stamp::Stamp;
-
 use countersign_shared::text::{
-    Actor, ApiName, EnvironmentName, GroupName, KeyName, NodeName, Reason, RequestId,
+    ActedAs, Actor, ApiName, EnvironmentName, GroupName, KeyName, NodeName, Reason, RequestId,
 };
 
+use super::access::{granted_from_proto, granted_to_proto, token_from_proto, token_to_proto};
 use super::node;
 use super::parts::{
     any_key, api, definition, environment, group, id, secret_from_proto, secret_to_proto, text,
@@ -36,6 +36,7 @@ pub fn record_to_proto(record: &Record) -> v1::Event {
         schema_version: EVENT_SCHEMA_VERSION,
         first_revision: record.first_revision,
         reason: record.origin.reason.to_string(),
+        role: record.origin.role.to_string(),
         payload: Some(payload_to_proto(&record.event)),
     }
 }
@@ -63,6 +64,7 @@ pub fn record_from_proto(message: &v1::Event) -> Result<Record, InvalidField> {
         at: Stamp { revision: message.revision, time_ms: time_ms("time", time)? },
         origin: Arc::new(Origin {
             actor: text("actor", Actor::parse(&message.actor))?,
+            role: text("role", ActedAs::parse(&message.role))?,
             source: message.source.clone(),
             request,
             reason: text("reason", Reason::parse(&message.reason))?,
@@ -202,6 +204,16 @@ fn payload_to_proto(event: &Event) -> Payload {
         Event::NodeRevoked { node } => {
             Payload::NodeRevoked(v1::NodeRevoked { node: node.to_string() })
         }
+        Event::AccessGranted(grant) => Payload::AccessGranted(granted_to_proto(grant)),
+        Event::AccessRevoked { id, operator } => {
+            let (id, operator) = (id.to_string(), operator.to_string());
+            Payload::AccessRevoked(v1::AccessRevoked { id, operator })
+        }
+        Event::TokenCreated(fields) => Payload::TokenCreated(token_to_proto(fields)),
+        Event::TokenRevoked { id, operator } => {
+            let (id, operator) = (id.to_string(), operator.to_string());
+            Payload::TokenRevoked(v1::TokenRevoked { id, operator })
+        }
     }
 }
 
@@ -299,5 +311,15 @@ fn payload_from_proto(payload: &Payload) -> Result<Event, InvalidField> {
         Payload::NodeRevoked(m) => {
             Event::NodeRevoked { node: text("node", NodeName::parse(&m.node))? }
         }
+        Payload::AccessGranted(m) => Event::AccessGranted(granted_from_proto(m)?),
+        Payload::AccessRevoked(m) => Event::AccessRevoked {
+            id: id("id", &m.id)?,
+            operator: text("operator", Actor::parse(&m.operator))?,
+        },
+        Payload::TokenCreated(m) => Event::TokenCreated(token_from_proto(m)?),
+        Payload::TokenRevoked(m) => Event::TokenRevoked {
+            id: id("id", &m.id)?,
+            operator: text("operator", Actor::parse(&m.operator))?,
+        },
     })
 }

@@ -1,6 +1,7 @@
 //! Conversions between the contract's messages and the vocabulary. What comes from outside is
 //! parsed here once; inside, a value that exists is valid.
 
+mod access;
 mod backend;
 mod definition;
 mod event;
@@ -12,6 +13,7 @@ use countersign_shared::key::SignatureKeyType;
 
 use crate::v1;
 
+pub use access::{role_from_proto, role_to_proto};
 pub use backend::{backend_from_proto, backend_to_proto};
 pub use definition::{
     body_policy_from_proto, body_policy_to_proto, definition_from_proto, definition_to_proto,

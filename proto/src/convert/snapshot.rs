@@ -9,6 +9,7 @@ use countersign_shared::stamp::Stamp;
 use countersign_shared::state::{Publication, Restore, State};
 use countersign_shared::text::{KeyName, NodeName, RequestId};
 
+use super::access;
 use super::node;
 use super::parts::{
     api, definition, environment, group, id, secret_from_proto, secret_to_proto, text,
@@ -65,6 +66,18 @@ pub fn snapshot_to_proto(state: &State) -> store::Snapshot {
                 environment: environment.to_string(),
                 key: b.key.to_string(),
                 bound: Some(stamp_to_proto(b.bound)),
+            })
+            .collect(),
+        grants: (state.access().grants().values())
+            .map(|g| store::StoredGrant {
+                grant: Some(access::granted_to_proto(&g.grant)),
+                granted: Some(stamp_to_proto(g.granted)),
+            })
+            .collect(),
+        tokens: (state.access().tokens().values())
+            .map(|t| store::StoredToken {
+                token: Some(access::token_to_proto(&t.fields)),
+                created: Some(stamp_to_proto(t.created)),
             })
             .collect(),
         requests: (state.requests().iter())
@@ -127,6 +140,15 @@ pub fn snapshot_from_proto(message: &store::Snapshot) -> Result<State, InvalidFi
     for m in &message.bindings {
         let place = (id("environment", &m.environment)?, id("api", &m.api)?);
         restore.binding(id("key", &m.key)?, place, stamp("bound", m.bound.as_ref())?);
+    }
+    let missing = |field: &str| InvalidField::new(field, "missing");
+    for m in &message.grants {
+        let grant = m.grant.as_ref().ok_or_else(|| missing("grant"))?;
+        restore.grant(&access::granted_from_proto(grant)?, stamp("granted", m.granted.as_ref())?);
+    }
+    for m in &message.tokens {
+        let token = m.token.as_ref().ok_or_else(|| missing("token"))?;
+        restore.token(&access::token_from_proto(token)?, stamp("created", m.created.as_ref())?);
     }
     for m in &message.requests {
         let digest = (m.digest.as_slice().try_into())

@@ -76,6 +76,10 @@ impl State {
                 self.nodes.enrol(node, enrolment);
             }
             Event::NodeRevoked { node } => self.nodes.revoke(node, at),
+            Event::AccessGranted(grant) => self.access.put_grant(grant, at),
+            Event::AccessRevoked { id, .. } => self.access.drop_grant(*id),
+            Event::TokenCreated(fields) => self.access.put_token(fields, at),
+            Event::TokenRevoked { id, .. } => self.access.drop_token(*id),
         }
     }
 

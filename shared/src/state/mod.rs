@@ -2,6 +2,7 @@
 //! costs next to nothing and a snapshot, a scratch state or a replay is just a clone.
 //! `apply` in `apply.rs` is the only thing that changes it; it knows no rules.
 
+mod access;
 mod apply;
 mod index;
 mod nodes;
@@ -18,6 +19,7 @@ use crate::id::{ApiId, EnvironmentId, GroupId, KeyId, LogId};
 use crate::key::SignatureKey;
 use crate::stamp::Stamp;
 
+pub use access::{Access, Granted, Token};
 pub use index::{Hosts, Index};
 pub use nodes::{Nodes, TOKEN_REMEMBERED_MS};
 pub use requests::{REQUESTS_REMEMBERED_MAX, RememberedRequest, RequestWindow};
@@ -71,6 +73,7 @@ pub struct State {
     pub(crate) publications: OrdMap<Place, Arc<Publication>>,
     pub(crate) bindings: OrdMap<Place, Binding>,
     pub(crate) nodes: Nodes,
+    pub(crate) access: Access,
     pub(crate) requests: RequestWindow,
     pub(crate) index: Index,
 }
@@ -112,6 +115,10 @@ impl State {
 
     pub fn nodes(&self) -> &Nodes {
         &self.nodes
+    }
+
+    pub fn access(&self) -> &Access {
+        &self.access
     }
 
     pub fn requests(&self) -> &RequestWindow {

@@ -1,6 +1,7 @@
 //! A state out of a stored snapshot: the same insertions as `apply`, without events.
 
 use super::{Place, Publication, State};
+use crate::access::{Grant, TokenFields};
 use crate::event::{ApiFields, EnvironmentFields, GroupFields, RequestMark};
 use crate::id::{KeyId, LogId};
 use crate::key::SignatureKey;
@@ -52,6 +53,14 @@ impl Restore {
     /// A key that was enrolled for this node, be it its newest or not.
     pub fn node_key(&mut self, key: PublicKeyDigest, name: &NodeName) {
         self.0.nodes.put_key(key, name);
+    }
+
+    pub fn grant(&mut self, grant: &Grant, granted: Stamp) {
+        self.0.access.put_grant(grant, granted);
+    }
+
+    pub fn token(&mut self, fields: &TokenFields, created: Stamp) {
+        self.0.access.put_token(fields, created);
     }
 
     /// Oldest first.

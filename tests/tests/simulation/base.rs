@@ -3,13 +3,13 @@
 
 use std::sync::LazyLock;
 
-use countersign_control_plane::command::{Command, Request};
+use countersign_control_plane::command::{Authority, Command, Request};
 use countersign_control_plane::engine::Envelope;
 use countersign_control_plane::log::EventLog;
 use countersign_shared::event::Origin;
 use countersign_shared::id::{EnvironmentId, LogId};
 use countersign_shared::state::State;
-use countersign_shared::text::{Actor, Reason};
+use countersign_shared::text::{ActedAs, Actor, Reason};
 
 use crate::disk::Disk;
 use crate::histories::Histories;
@@ -36,6 +36,7 @@ fn base(log_id: LogId) -> (Disk, Histories) {
     let mut batch = running.writer.batch();
     let release = EnvironmentId::from_bytes([1; 16]);
     let origin = Origin {
+        role: ActedAs::default(),
         actor: Actor::parse("system").unwrap(),
         source: String::new(),
         request: None,
@@ -44,6 +45,7 @@ fn base(log_id: LogId) -> (Disk, Histories) {
     let create = Request {
         command: Command::CreateLog { log_id, release },
         origin: origin.into(),
+        authority: Authority::Unlimited,
         expected_revision: Some(0),
         data_key: None,
     };

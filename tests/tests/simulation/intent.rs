@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use countersign_control_plane::command::{Command, DefinitionPatch, Reference, Request};
+use countersign_control_plane::command::{Authority, Command, DefinitionPatch, Reference, Request};
 use countersign_control_plane::keystore::DataKey;
 use countersign_shared::api::{
     ApiDefinition, ApiPath, Backend, BackendTarget, BodyPolicy, MatchMode, Method,
@@ -13,7 +13,7 @@ use countersign_shared::id::{ApiId, EnvironmentId, GroupId, LogId};
 use countersign_shared::key::{KeyText, SignatureKeyType};
 use countersign_shared::signing::QueryMode;
 use countersign_shared::text::{
-    Actor, ApiName, Domain, EnvironmentName, GroupName, KeyName, Reason, Remark, RequestId,
+    ActedAs, Actor, ApiName, Domain, EnvironmentName, GroupName, KeyName, Reason, Remark, RequestId,
 };
 
 use crate::dice::Dice;
@@ -74,9 +74,20 @@ impl Intent {
         digest[..8].copy_from_slice(&number.to_be_bytes());
         let request = Some(RequestMark { id, digest });
         let actor = Actor::parse("somebody").unwrap();
-        let origin =
-            Arc::new(Origin { actor, source: String::new(), request, reason: Reason::default() });
-        Request { command, origin, expected_revision: None, data_key }
+        let origin = Arc::new(Origin {
+            actor,
+            role: ActedAs::default(),
+            source: String::new(),
+            request,
+            reason: Reason::default(),
+        });
+        Request {
+            command,
+            origin,
+            authority: Authority::Unlimited,
+            expected_revision: None,
+            data_key,
+        }
     }
 
     fn command(self, log: LogId) -> (Command, Option<DataKey>) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_control_plane::Limits;
-use countersign_control_plane::command::{Command, Reference, Request};
+use countersign_control_plane::command::{Authority, Command, Reference, Request};
 use countersign_control_plane::engine::{Engine, Envelope, Writer};
 use countersign_control_plane::keystore::{Keystore, MasterKey};
 use countersign_control_plane::log::MemoryLog;
@@ -27,7 +27,7 @@ use countersign_shared::key::{KeyText, SealedSecret, SignatureKeyType};
 use countersign_shared::secret::Secret;
 use countersign_shared::signing::QueryMode;
 use countersign_shared::state::State;
-use countersign_shared::text::{Actor, ApiName, GroupName, KeyName, Reason, Remark};
+use countersign_shared::text::{ActedAs, Actor, ApiName, GroupName, KeyName, Reason, Remark};
 use prost::Message;
 
 const LOG: LogId = LogId::from_bytes([1; 16]);
@@ -133,6 +133,7 @@ fn given(
 
 fn ask(writer: &mut Writer, asked: Vec<Asked>) {
     let origin = Origin {
+        role: ActedAs::default(),
         actor: Actor::parse("study").unwrap(),
         source: String::new(),
         request: None,
@@ -143,7 +144,13 @@ fn ask(writer: &mut Writer, asked: Vec<Asked>) {
     let mut answers = Vec::new();
     for (command, data_key) in asked {
         let origin = Arc::clone(&origin);
-        let request = Request { command, origin, expected_revision: None, data_key };
+        let request = Request {
+            command,
+            origin,
+            authority: Authority::Unlimited,
+            expected_revision: None,
+            data_key,
+        };
         let (envelope, answer) = Envelope::new(0, request);
         batch.take(envelope);
         answers.push(answer);

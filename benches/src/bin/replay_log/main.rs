@@ -28,7 +28,7 @@ use countersign_shared::event::{EnvironmentFields, Event, Origin, Record};
 use countersign_shared::id::{ApiId, EnvironmentId, KeyId, LogId};
 use countersign_shared::stamp::Stamp;
 use countersign_shared::state::State;
-use countersign_shared::text::{Actor, EnvironmentName, Reason, Remark};
+use countersign_shared::text::{ActedAs, Actor, EnvironmentName, Reason, Remark};
 use data_encoding::HEXLOWER;
 use prost::Message;
 use sha2::{Digest, Sha256};
@@ -98,6 +98,7 @@ fn open(directory: &std::path::Path) -> LocalLog {
 
 fn fill(log: &mut LocalLog, events: u64) -> State {
     let origin = Arc::new(Origin {
+        role: ActedAs::default(),
         actor: Actor::parse("replay_log").expect("an actor"),
         source: "192.0.2.1:4711".to_owned(),
         request: None,

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use countersign_control_plane::Limits;
-use countersign_control_plane::command::{Command, Reference, Request};
+use countersign_control_plane::command::{Authority, Command, Reference, Request};
 use countersign_control_plane::engine::{Engine, Envelope, Writer};
 use countersign_control_plane::keystore::{DataKey, Keystore, Sealer};
 use countersign_control_plane::log::{
@@ -25,7 +25,7 @@ use countersign_shared::key::{KeyText, SealedSecret, SignatureKeyType};
 use countersign_shared::secret::Secret;
 use countersign_shared::signing::QueryMode;
 use countersign_shared::state::State;
-use countersign_shared::text::{Actor, ApiName, GroupName, KeyName, Reason, Remark};
+use countersign_shared::text::{ActedAs, Actor, ApiName, GroupName, KeyName, Reason, Remark};
 use prometheus_client::registry::Registry;
 
 const LOG: LogId = LogId::from_bytes([7; 16]);
@@ -109,8 +109,20 @@ impl Filler {
     fn ask(&mut self, command: Command, data_key: Option<DataKey>) {
         let actor = Actor::parse("filler").unwrap();
         let reason = Reason::default();
-        let origin = Arc::new(Origin { actor, source: String::new(), request: None, reason });
-        self.waiting.push(Request { command, origin, expected_revision: None, data_key });
+        let origin = Arc::new(Origin {
+            actor,
+            role: ActedAs::default(),
+            source: String::new(),
+            request: None,
+            reason,
+        });
+        self.waiting.push(Request {
+            command,
+            origin,
+            authority: Authority::Unlimited,
+            expected_revision: None,
+            data_key,
+        });
         // Of every command this is fewer bytes than a batch takes.
         if self.waiting.len() == 300 {
             self.commit();

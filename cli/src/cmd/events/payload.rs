@@ -1,7 +1,7 @@
 //! An event's type and what it says, in one line for a table.
 
 use countersign_proto::v1::event::Payload;
-use countersign_proto::v1::{ApiDefinition, Event, SecretVersion};
+use countersign_proto::v1::{AccessGranted, ApiDefinition, Event, SecretVersion};
 
 use crate::cmd::api::show;
 use crate::names::{Names, Resource};
@@ -34,6 +34,10 @@ pub(in crate::cmd) fn type_of(event: &Event) -> &'static str {
         Payload::NodeTokenRevoked(_) => "node_token_revoked",
         Payload::NodeEnrolled(_) => "node_enrolled",
         Payload::NodeRevoked(_) => "node_revoked",
+        Payload::AccessGranted(_) => "access_granted",
+        Payload::AccessRevoked(_) => "access_revoked",
+        Payload::TokenCreated(_) => "token_created",
+        Payload::TokenRevoked(_) => "token_revoked",
     }
 }
 
@@ -103,6 +107,10 @@ pub(super) async fn summary(event: &Event, names: &mut Names) -> String {
             format!("{role} {} in {scope}, by token {}", e.node, e.token)
         }
         Payload::NodeRevoked(e) => e.node.clone(),
+        Payload::AccessGranted(e) => granted(e, names).await,
+        Payload::AccessRevoked(e) => format!("{}: grant {}", e.operator, e.id),
+        Payload::TokenCreated(e) => remarked(&format!("{} of {}", e.id, e.operator), &e.remark),
+        Payload::TokenRevoked(e) => format!("{} of {}", e.id, e.operator),
     }
 }
 
@@ -131,7 +139,11 @@ async fn learn(payload: &Payload, names: &mut Names) {
         | Payload::NodeTokenCreated(_)
         | Payload::NodeTokenRevoked(_)
         | Payload::NodeEnrolled(_)
-        | Payload::NodeRevoked(_) => {}
+        | Payload::NodeRevoked(_)
+        | Payload::AccessGranted(_)
+        | Payload::AccessRevoked(_)
+        | Payload::TokenCreated(_)
+        | Payload::TokenRevoked(_) => {}
     }
 }
 
@@ -155,6 +167,18 @@ async fn scope(ids: &[String], names: &mut Names) -> String {
         named.push(names.of(Resource::Environment, id).await);
     }
     named.join(", ")
+}
+
+async fn granted(grant: &AccessGranted, names: &mut Names) -> String {
+    let role = enum_name(grant.role().as_str_name());
+    let mut told = format!("{}: {role}", grant.operator);
+    if !grant.environments.is_empty() {
+        told.push_str(&format!(" in {}", scope(&grant.environments, names).await));
+    }
+    for group in &grant.api_groups {
+        told.push_str(&format!(", group {}", names.of(Resource::Group, group).await));
+    }
+    told
 }
 
 fn remarked(name: &str, remark: &str) -> String {

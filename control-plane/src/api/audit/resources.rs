@@ -53,13 +53,18 @@ pub(super) fn names(resource: &v1::Resource, id: &str) -> bool {
 /// The resource that an event is about, as it is in a state.
 pub(super) fn of_event(state: &State, event: &Event) -> Option<v1::Resource> {
     let kind = match event {
-        Event::LogCreated { .. } => None,
         Event::NodeTokenCreated(NodeTokenFields { id, .. }) | Event::NodeTokenRevoked { id } => {
             nodes::token(state, *id).map(Kind::NodeToken)
         }
         Event::NodeEnrolled { node, .. } | Event::NodeRevoked { node } => {
             nodes::known(state, node).map(Kind::Node)
         }
+        // Grants and tokens are no resources of the gateway: their events say all there is.
+        Event::LogCreated { .. }
+        | Event::AccessGranted(_)
+        | Event::AccessRevoked { .. }
+        | Event::TokenCreated(_)
+        | Event::TokenRevoked { .. } => None,
         Event::EnvironmentCreated(fields) | Event::EnvironmentUpdated(fields) => {
             views::environment(state, fields.id).map(Kind::Environment)
         }
