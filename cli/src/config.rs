@@ -16,6 +16,9 @@ use serde_norway::{Mapping, Value};
 
 use crate::failure::Failure;
 
+#[cfg(test)]
+mod changed;
+
 /// The commands that run for long. Their flags are settings, which may stand at the top.
 pub(crate) const PROCESSES: [&str; 4] = ["dev", "control-plane", "data-plane", "backend"];
 

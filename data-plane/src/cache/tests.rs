@@ -3,6 +3,8 @@
 use countersign_proto::v1;
 use countersign_proto::v1::subscribe_response::Message as FromPlane;
 use countersign_shared::key::SignatureKeyType;
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use prost::Message as _;
 
 use super::format::{Head, SALT_BYTES, seal};
@@ -11,6 +13,10 @@ use crate::replica::{Outcome, Replica, doubles};
 
 const SECRET: &str = "a_secret_that_never_rests_plain";
 const NOW_MS: i64 = 1_795_435_200_000;
+
+#[path = "../../../tests/tests/parsers/edits.rs"]
+mod edits;
+use edits::{changed, edits};
 
 fn key(byte: u8) -> Arc<CacheKey> {
     Arc::new(CacheKey::parse(&[byte; KEY_BYTES]).unwrap())
@@ -109,6 +115,21 @@ fn no_byte_can_be_changed_and_none_left_out() {
     let longer = [sealed.as_slice(), b"\0\0\0\0"].concat();
     assert!(open(&longer, &key(1)).is_err());
     assert!(open(&sealed, &key(1)).is_ok());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        rng_seed: RngSeed::Fixed(1),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn a_changed_cache_is_refused(edits in edits(4)) {
+        let good = sealed();
+        let bytes = changed(&good, &edits);
+        prop_assert_eq!(open(&bytes, &key(1)).is_ok(), bytes == good);
+    }
 }
 
 #[test]
