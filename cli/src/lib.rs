@@ -23,6 +23,7 @@ mod node_status;
 mod output;
 mod paging;
 mod secret_source;
+mod sharing;
 mod signals;
 mod waiting;
 

@@ -3,6 +3,7 @@
 //! others hold a bounded handle or an immutable view. Commands that wait share one flush.
 
 mod batch;
+mod follow;
 mod secrets;
 
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use crate::command::{Answer, Request};
 use crate::decide::Limits;
 use crate::keystore::{DataKey, Keystore, PutError};
-use crate::log::{AppendError, EventLog, Head};
+use crate::log::{AppendError, EventLog, Head, Standing};
 use crate::metrics::EngineMetrics;
 use crate::publisher::Publisher;
 use crate::rejection::Rejection;
@@ -41,6 +42,12 @@ pub enum ExecuteError {
     /// Nothing was written.
     #[error("{0}")]
     TooLarge(String),
+    /// Nothing was written: another replica decides, the one at this address.
+    #[error("{message}")]
+    NotLeading { leader: Option<String>, message: String },
+    /// Whether it was carried out is unknown; the same request again tells.
+    #[error("{0}")]
+    Unavailable(String),
     /// The engine is going; whether the command was carried out is unknown.
     #[error("the control plane is stopping: try again")]
     Stopped,
@@ -77,6 +84,12 @@ impl EngineHandle {
         let message = ToEngine::Execute(Box::new(envelope));
         self.queue.send(message).await.map_err(|_| ExecuteError::Stopped)?;
         answer.await.map_err(|_| ExecuteError::Stopped)?
+    }
+
+    /// Has the engine take over what others appended, after what waits.
+    pub async fn follow(&self) {
+        // An engine that has gone follows nothing.
+        let _ = self.queue.send(ToEngine::Chore(Chore::Follow)).await;
     }
 
     /// Carries out what waits and ends the engine's thread, with the log closed cleanly.
@@ -201,7 +214,7 @@ impl Writer {
             let mut chore = None;
             while let Some(message) = next.take() {
                 match message {
-                    ToEngine::Execute(envelope) => batch.take(*envelope),
+                    ToEngine::Execute(envelope) => self.take(&mut batch, *envelope),
                     ToEngine::Chore(asked) => {
                         chore = Some(asked);
                         break;
@@ -222,6 +235,16 @@ impl Writer {
             });
             if let Err(fatal) = done {
                 die(&fatal);
+            }
+        }
+    }
+
+    fn take(&self, batch: &mut Batch, envelope: Envelope) {
+        match self.engine.log.standing() {
+            Standing::Leading(_) => batch.take(envelope),
+            Standing::Following { leader, why } => {
+                let error = AppendError::NotLeading { leader, why };
+                envelope.refuse(unwritten(error));
             }
         }
     }
@@ -272,15 +295,12 @@ impl Writer {
         }
         match self.engine.log.append(self.engine.state.head().revision, encoded) {
             Ok(head) => Ok(head),
-            Err(error @ AppendError::Full { .. }) => {
-                Err(Unwritten::Refused(ExecuteError::Full(error.to_string())))
-            }
-            Err(error @ AppendError::TooLarge { .. }) => {
-                Err(Unwritten::Refused(ExecuteError::TooLarge(error.to_string())))
-            }
-            Err(error @ (AppendError::Conflict { .. } | AppendError::Fatal(_))) => {
+            Err(error @ AppendError::Fatal(_)) => Err(Unwritten::Fatal(Fatal::of(error))),
+            // One that is the only one to append has lost its way; a replica follows, and goes on.
+            Err(error @ AppendError::Conflict { .. }) if self.engine.log.pulse().is_none() => {
                 Err(Unwritten::Fatal(Fatal::of(error)))
             }
+            Err(error) => Err(Unwritten::Refused(unwritten(error))),
         }
     }
 
@@ -312,15 +332,34 @@ enum Unwritten {
     Fatal(Fatal),
 }
 
-/// Nothing was written. Those that would have written nothing anyway are told the same: they were
-/// decided on events that will not be.
+/// Those that would have written nothing anyway are told the same: they were decided on events that
+/// may never be.
 fn refuse(decided: Vec<(batch::Reply, Outcome)>, refused: &ExecuteError) {
     tracing::warn!(%refused, "writes are refused; reads and streams go on");
     for (reply, _) in decided {
         let _ = reply.send(Err(match refused {
             ExecuteError::TooLarge(what) => ExecuteError::TooLarge(what.clone()),
+            ExecuteError::Unavailable(what) => ExecuteError::Unavailable(what.clone()),
+            ExecuteError::NotLeading { leader, message } => {
+                let (leader, message) = (leader.clone(), message.clone());
+                ExecuteError::NotLeading { leader, message }
+            }
             other => ExecuteError::Full(other.to_string()),
         }));
+    }
+}
+
+/// Why callers have no answer, when the log did not take what was decided.
+fn unwritten(error: AppendError) -> ExecuteError {
+    let message = error.to_string();
+    match error {
+        AppendError::Full { .. } => ExecuteError::Full(message),
+        AppendError::TooLarge { .. } => ExecuteError::TooLarge(message),
+        AppendError::NotLeading { leader, .. } => ExecuteError::NotLeading { leader, message },
+        AppendError::Conflict { .. } => {
+            ExecuteError::NotLeading { leader: None, message: "another replica appended".into() }
+        }
+        AppendError::Unavailable(_) | AppendError::Fatal(_) => ExecuteError::Unavailable(message),
     }
 }
 

@@ -15,6 +15,8 @@ pub mod history;
 pub mod keystore;
 pub mod log;
 pub mod metrics;
+mod opening;
+mod place;
 pub mod project;
 pub mod publisher;
 pub mod recover;

@@ -2,16 +2,14 @@
 //! keystore, state (newest good snapshot, then the log), feed, engine, listeners.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use countersign_feed::Window;
 use countersign_feed::metrics::StreamMetrics;
 use countersign_feed::nodes::exposition::Exposition;
 use countersign_feed::nodes::{NodeRegistry, SILENT_INTERVALS_MAX};
-use countersign_feed::ring::FEED_ENTRIES_MAX;
 use countersign_feed::scope::Scope;
 use countersign_feed::server::{Parts as StreamParts, STALLED_MAX, Streams};
 use countersign_feed::turns::AtOnce;
@@ -24,18 +22,15 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle as Task;
 
-use crate::api::{self, Api, Auditing, Parts};
-use crate::attempts::Attempts;
+use crate::api::{self, Api, Parts};
 use crate::command::{Authority, Command, Request};
-use crate::engine::{Engine, EngineHandle, ExecuteError, forget_all_but_living};
-use crate::history::History;
-use crate::keystore::{Keystore, KeystoreError, MasterKeyError, PutError};
-use crate::log::{
-    CheckpointKey, DataDir, Durability, EventLog, LocalLog, OpenError, SnapshotStore,
-};
+use crate::engine::{EngineHandle, ExecuteError};
+use crate::keystore::{KeystoreError, MasterKeyError};
+use crate::log::{EtcdConfig, OpenError};
 use crate::metrics::EngineMetrics;
-use crate::recover::{RecoverError, recover};
-use crate::snapshotter::Snapshotter;
+use crate::opening::{Opened, Opening, open};
+use crate::place::Whereabouts;
+use crate::recover::RecoverError;
 use crate::source::LogSource;
 use crate::{Limits, clock, status};
 
@@ -54,6 +49,8 @@ pub struct Config {
     pub console_listen: Option<SocketAddr>,
     /// Where `/live`, `/ready` and `/metrics` are served.
     pub status_listen: Option<SocketAddr>,
+    /// The cluster on which several replicas share the log; without it the log is this process's own.
+    pub etcd: Option<EtcdConfig>,
     /// The master key; without it `master.key` in the data directory, made on the first start.
     pub master_key_file: Option<PathBuf>,
     pub limits: Limits,
@@ -73,6 +70,7 @@ impl Default for Config {
             transport: Transport::Plaintext,
             console_listen: None,
             status_listen: Some(SocketAddr::from(([127, 0, 0, 1], 7401))),
+            etcd: None,
             master_key_file: None,
             limits: Limits::default(),
             bookmark_interval: Duration::from_secs(5),
@@ -101,6 +99,11 @@ pub enum StartError {
     Transport(#[from] TransportError),
     #[error("the first event could not be written: {0}")]
     Genesis(#[from] ExecuteError),
+    #[error(
+        "the log in etcd is written by the replica at {leader}, and the data keys of its secrets are with \
+         that one alone: a second replica cannot serve yet. Stop that one, or give another --etcd-prefix"
+    )]
+    SecondReplica { leader: String },
     #[error("a thread could not be started: {0}")]
     Thread(std::io::Error),
 }
@@ -143,22 +146,28 @@ pub async fn start(config: Config) -> Result<ControlPlane, StartError> {
         incoming.handshakes_failed(),
     );
 
-    let opening = (config.data_dir.clone(), config.master_key_file.clone(), config.limits);
+    let opening = Opening {
+        whereabouts: Whereabouts { data_dir: config.data_dir, etcd: config.etcd },
+        master_key_file: config.master_key_file,
+        limits: config.limits,
+    };
     let for_engine = Arc::clone(&engine_metrics);
-    let opened = tokio::task::spawn_blocking(move || {
-        open(&opening.0, opening.1.as_deref(), opening.2, for_engine)
-    });
+    let opened = tokio::task::spawn_blocking(move || open(&opening, for_engine));
     let Opened { engine, history, log_id, epoch, auditing } =
         opened.await.map_err(|e| StartError::Thread(e.into()))??;
     let (feed, sealer, head) =
         (engine.publisher.feed(), engine.keystore.sealer(), engine.log.head());
     let keystore = engine.keystore.image();
+    let pulse = engine.log.pulse();
     let (engine, engine_thread) = engine.spawn().map_err(StartError::Thread)?;
     if head.revision == 0 {
         create_log(&engine, log_id).await?;
     }
 
     let (stop, stopping) = watch::channel(false);
+    if let Some(pulse) = pulse {
+        drop(tokio::spawn(feel(pulse, engine.clone(), stopping.clone())));
+    }
     let bookmark_interval_ms =
         u32::try_from(config.bookmark_interval.as_millis()).unwrap_or(u32::MAX);
     let nodes = Arc::new(NodeRegistry::default());
@@ -264,57 +273,6 @@ impl ControlPlane {
     }
 }
 
-struct Opened {
-    engine: Engine,
-    history: History,
-    log_id: LogId,
-    epoch: u64,
-    auditing: Auditing,
-}
-
-fn open(
-    data_dir: &Path,
-    master_key_file: Option<&Path>,
-    limits: Limits,
-    metrics: Arc<EngineMetrics>,
-) -> Result<Opened, StartError> {
-    let dir = DataDir::open(data_dir, LogId::from_bytes(clock::new_id()))?;
-    let (log_id, epoch) = (dir.log_id(), dir.epoch());
-    let master = dir.master_key(master_key_file)?;
-    let mut keystore = Keystore::open(&dir.keystore_path(), &master, log_id)?;
-    let snapshots = Arc::new(SnapshotStore::of(&dir));
-    let attempts = Attempts::open(&dir.attempts_path()).map_err(OpenError::from)?;
-    let signing = || CheckpointKey::from_seed(&keystore.checkpoint_seed(), log_id);
-    let log = LocalLog::open(dir, signing(), Durability::Full)?;
-    let auditing = Auditing::new(signing(), attempts);
-    let head = log.head();
-    let history = History { reader: log.reader(), snapshots: Arc::clone(&snapshots) };
-
-    // From a snapshot so old that the replay fills the feed: nodes go on by deltas after a restart.
-    let mut state = history.snapshot_before(head.revision.saturating_sub(FEED_ENTRIES_MAX as u64));
-    let snapshot_revision = state.head().revision;
-    let sealer = keystore.sealer();
-    let publisher = recover(&*history.reader, log_id, &mut state, &sealer, Window::default())?;
-    // Those that a crash kept from being forgotten.
-    match forget_all_but_living(&mut keystore, &state) {
-        Err(error @ PutError::Full(_)) => tracing::warn!(%error, "no secret is forgotten"),
-        forgotten => forgotten.map_err(KeystoreError::from)?,
-    }
-    metrics.committed(head.revision);
-    tracing::info!(
-        revision = head.revision,
-        replayed = head.revision - snapshot_revision,
-        keys = state.keys().len(),
-        bindings = state.bindings().len(),
-        "log read"
-    );
-    let snapshotter =
-        Snapshotter::spawn(snapshots, snapshot_revision).map_err(StartError::Thread)?;
-    let engine =
-        Engine { log: Box::new(log), keystore, state, publisher, limits, snapshotter, metrics };
-    Ok(Opened { engine, history, log_id, epoch, auditing })
-}
-
 /// The first event of a new log.
 async fn create_log(engine: &EngineHandle, log_id: LogId) -> Result<(), StartError> {
     let release = EnvironmentId::from_bytes(clock::new_id());
@@ -334,6 +292,22 @@ async fn create_log(engine: &EngineHandle, log_id: LogId) -> Result<(), StartErr
     };
     engine.execute(clock::now_ms(), request).await?;
     Ok(())
+}
+
+/// Has the engine follow whenever the log may have something new.
+async fn feel(
+    mut pulse: watch::Receiver<u64>,
+    engine: EngineHandle,
+    stopping: watch::Receiver<bool>,
+) {
+    let mut stopped = std::pin::pin!(stopped(stopping));
+    loop {
+        tokio::select! {
+            () = &mut stopped => return,
+            beat = pulse.changed() => if beat.is_err() { return },
+        }
+        engine.follow().await;
+    }
 }
 
 /// Not `async`, so that the server is compiled with this crate and not with every caller.

@@ -6,11 +6,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 use countersign_control_plane::{AtOnce, Config, Limits, Scope, ScopeRule};
+use countersign_transport::Transport;
 
 use crate::data_dir;
 use crate::failure::Failure;
 use crate::listening::TransportArgs;
 use crate::logging::LogArgs;
+use crate::sharing::SharingArgs;
 use crate::signals::StopSignals;
 
 /// Run a control plane: it decides, logs and streams every change
@@ -27,7 +29,9 @@ Examples:
   countersign control-plane --plaintext --data-dir ./data
   countersign control-plane --data-dir /var/lib/countersign --listen 0.0.0.0:7400 \\
       --tls-cert server.crt --tls-key server.key --client-ca ca.crt \\
-      --node-scope 'edge-eu-*=RELEASE,STAGING' --node-scope 'lab-*=TEST'")]
+      --node-scope 'edge-eu-*=RELEASE,STAGING' --node-scope 'lab-*=TEST'
+  countersign control-plane --plaintext --data-dir ./data --log etcd \\
+      --etcd-endpoint https://etcd-1:2379,https://etcd-2:2379,https://etcd-3:2379 --etcd-ca etcd-ca.crt")]
 pub(crate) struct ControlPlaneArgs {
     /// Where everything is kept; made if it is not there
     #[arg(long, value_name = "DIR", env = "COUNTERSIGN_DATA_DIR", hide_env_values = true)]
@@ -73,10 +77,13 @@ pub(crate) struct ControlPlaneArgs {
     node_scopes: Vec<ScopeRule>,
 
     #[command(flatten)]
+    sharing: SharingArgs,
+
+    #[command(flatten)]
     limits: LimitArgs,
 
     #[command(flatten)]
-    log: LogArgs,
+    logging: LogArgs,
 }
 
 // The quotas of the field, unless somebody wants others.
@@ -110,14 +117,21 @@ struct LimitArgs {
     bindings_max: u64,
 }
 
+fn reached_at(transport: &Transport, listen: SocketAddr) -> String {
+    let scheme = if matches!(transport, Transport::Plaintext) { "http" } else { "https" };
+    format!("{scheme}://{listen}")
+}
+
 pub(super) async fn run(args: ControlPlaneArgs) -> Result<(), Failure> {
-    args.log.begin("info")?;
+    args.logging.begin("info")?;
     let mut signals = StopSignals::catch()?;
+    let transport = args.transport.transport()?;
     let config = Config {
         data_dir: args.data_dir.unwrap_or_else(|| data_dir::default_for("control-plane")),
         listen: args.listen,
-        transport: args.transport.transport()?,
         console_listen: args.console_listen,
+        etcd: args.sharing.etcd(reached_at(&transport, args.listen))?,
+        transport,
         status_listen: Some(args.status_listen),
         master_key_file: args.master_key_file,
         limits: Limits {

@@ -15,6 +15,13 @@ pub(super) fn of_execute(error: ExecuteError) -> Status {
         ExecuteError::TooLarge(message) => {
             status(Code::ResourceExhausted, "WRITE_TOO_LARGE", message, [])
         }
+        ExecuteError::NotLeading { leader, message } => {
+            let leader = leader.map(|leader| ("leader", leader));
+            status(Code::Unavailable, "NOT_LEADING", message, leader)
+        }
+        ExecuteError::Unavailable(message) => {
+            status(Code::Unavailable, "LOG_UNAVAILABLE", message, [])
+        }
         ExecuteError::Stopped => status(Code::Unavailable, "STOPPING", error.to_string(), []),
     }
 }

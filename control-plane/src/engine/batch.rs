@@ -38,6 +38,12 @@ impl Envelope {
         let (reply, answer) = oneshot::channel();
         (Self { now_ms, request, reply }, answer)
     }
+
+    /// Answers without carrying anything out.
+    pub(super) fn refuse(self, why: ExecuteError) {
+        // A caller that has gone does not wait for its answer.
+        let _ = self.reply.send(Err(why));
+    }
 }
 
 /// Commands that were decided one after the other and wait for the same flush.

@@ -30,9 +30,11 @@ pub enum RotateError {
     Stopped,
 }
 
-/// What is asked of the keystore.
+/// What is done between commits.
 #[derive(Debug)]
 pub(super) enum Chore {
+    /// Others may have appended, or this process may have begun or ceased to lead.
+    Follow,
     Forget(oneshot::Sender<Duration>),
     Rotate(MasterKey, oneshot::Sender<Result<u32, RotateError>>),
 }
@@ -95,6 +97,7 @@ impl Writer {
 
     pub(super) fn carry_out(&mut self, chore: Chore) -> Result<(), Fatal> {
         match chore {
+            Chore::Follow => self.follow()?,
             Chore::Forget(reply) => {
                 let begun = Instant::now();
                 self.forget()?;

@@ -10,6 +10,7 @@
 //! snapshots/   states, to start from
 //! checkpoint   the newest head known to be durable, and the tree's root there, signed
 //! attempts     writes that were refused, and attempts.older
+//! replica      there where the log is a copy of one in etcd: the replica's name
 //! keystore     the wrapped data keys of secrets
 //! keyring      what wraps them, and what signs checkpoints, under the master key
 //! master.key   the master key, unless another file is given
@@ -58,6 +59,21 @@ pub(super) struct Identity {
     pub(super) epoch: u64,
 }
 
+impl Identity {
+    pub(super) fn text(self) -> String {
+        let Self { log_id, epoch } = self;
+        let epoch = if epoch == 0 { String::new() } else { format!("epoch {epoch}\n") };
+        format!("{IDENTITY_FORMAT}\nlog_id {log_id}\n{epoch}")
+    }
+
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let rest = text.strip_prefix(IDENTITY_FORMAT)?.strip_prefix("\nlog_id ")?;
+        let rest = rest.strip_suffix('\n')?;
+        let (log_id, epoch) = rest.split_once("\nepoch ").unwrap_or((rest, "0"));
+        Some(Self { log_id: log_id.parse().ok()?, epoch: epoch.parse().ok()? })
+    }
+}
+
 impl DataDir {
     /// Locks the directory, and makes it, with a log of the id `new_log_id`, if it is new.
     pub fn open(path: &Path, new_log_id: LogId) -> Result<Self, OpenError> {
@@ -102,6 +118,21 @@ impl DataDir {
 
     pub fn keystore_path(&self) -> PathBuf {
         self.path.join("keystore")
+    }
+
+    /// The name of the replica that the directory is of, if its log is a copy of one in etcd.
+    pub(crate) fn replica(&self) -> Result<Option<String>, DiskError> {
+        let name = disk::read_if_there(&self.replica_path())?;
+        Ok(name.map(|name| String::from_utf8_lossy(&name).trim_end().to_owned()))
+    }
+
+    /// From now on the log here is a copy of one in etcd.
+    pub(super) fn become_replica(&self, name: &str) -> Result<(), DiskError> {
+        disk::replace(&self.replica_path(), format!("{name}\n").as_bytes())
+    }
+
+    fn replica_path(&self) -> PathBuf {
+        self.path.join("replica")
     }
 
     /// The master key in a given file, or the directory's own, which is made on the first start.
@@ -231,12 +262,7 @@ pub(super) fn read_identity(directory: &Path) -> Result<Option<Identity>, OpenEr
     let Some(bytes) = disk::read_if_there(&path)? else {
         return Ok(None);
     };
-    let text = String::from_utf8_lossy(&bytes);
-    let identity = text.strip_prefix(IDENTITY_FORMAT).and_then(|rest| {
-        let rest = rest.strip_prefix("\nlog_id ")?.strip_suffix('\n')?;
-        let (log_id, epoch) = rest.split_once("\nepoch ").unwrap_or((rest, "0"));
-        Some(Identity { log_id: log_id.parse().ok()?, epoch: epoch.parse().ok()? })
-    });
+    let identity = Identity::parse(&String::from_utf8_lossy(&bytes));
     let what = format!("it is not `{IDENTITY_FORMAT}` and a log id");
     identity.map(Some).ok_or(OpenError::Corrupt { file: path, what })
 }
@@ -256,8 +282,5 @@ fn create_identity(directory: &Path, log_id: LogId) -> Result<Identity, OpenErro
 }
 
 pub(super) fn write_identity(directory: &Path, identity: Identity) -> Result<(), DiskError> {
-    let Identity { log_id, epoch } = identity;
-    let epoch = if epoch == 0 { String::new() } else { format!("epoch {epoch}\n") };
-    let text = format!("{IDENTITY_FORMAT}\nlog_id {log_id}\n{epoch}");
-    disk::replace(&directory.join("identity"), text.as_bytes())
+    disk::replace(&directory.join("identity"), identity.text().as_bytes())
 }

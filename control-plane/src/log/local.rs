@@ -69,6 +69,29 @@ impl LocalLog {
     }
 }
 
+impl LocalLog {
+    /// Refuses what `append` would refuse. Returns the head.
+    pub(super) fn admit(
+        &mut self,
+        expected: u64,
+        records: &[Vec<u8>],
+    ) -> Result<Head, AppendError> {
+        let head = self.head();
+        admit(head, expected, records)?;
+        if let Some(failure) = self.stored.failure() {
+            return Err(AppendError::Fatal(failure));
+        }
+        if !records.is_empty() {
+            self.free_space.admit(&self.stored.dir, records)?;
+        }
+        Ok(head)
+    }
+
+    pub(super) fn dir(&self) -> &DataDir {
+        &self.stored.dir
+    }
+}
+
 impl EventLog for LocalLog {
     fn log_id(&self) -> LogId {
         self.stored.dir.log_id()
@@ -79,15 +102,10 @@ impl EventLog for LocalLog {
     }
 
     fn append(&mut self, expected: u64, records: &[Vec<u8>]) -> Result<Head, AppendError> {
-        let head = self.head();
-        admit(head, expected, records)?;
-        if let Some(failure) = self.stored.failure() {
-            return Err(AppendError::Fatal(failure));
-        }
+        let head = self.admit(expected, records)?;
         if records.is_empty() {
             return Ok(head);
         }
-        self.free_space.admit(&self.stored.dir, records)?;
         let (frames, head, hashes) = frame::encode(self.writer_epoch, head, records);
         self.watchdog.watch(|| self.stored.store.commit(&frames)).map_err(|error| {
             let failure = error.to_string();

@@ -1,16 +1,19 @@
 //! The log of all events: an append-only sequence of opaque records, numbered from 1
 //! and chained by hash. This file owns the obligations every store has to keep; it
-//! never knows what a record means, and no file outside `log/sled.rs` names sled.
+//! never knows what a record means, and no file outside `log/sled.rs` names sled, none outside
+//! `log/etcd/` the client of etcd.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use countersign_shared::id::LogId;
+use tokio::sync::watch;
 
 mod checkpoint;
 mod data_dir;
 pub(crate) mod disk;
+mod etcd;
 mod frame;
 mod growing_file;
 mod keeper;
@@ -32,6 +35,8 @@ pub use checkpoint::{Checkpoint, CheckpointError, CheckpointKey};
 pub use countersign_shared::chain::{ChainHash, Head};
 pub use data_dir::DataDir;
 pub use disk::DiskError;
+pub use etcd::{Access as EtcdAccess, ClusterError, Credentials as EtcdCredentials};
+pub use etcd::{EtcdConfig, EtcdLog, Joined, Standing};
 pub use local::LocalLog;
 pub use memory::MemoryLog;
 pub use note::{InvalidKey, VerifierKey};
@@ -70,6 +75,9 @@ pub struct StoredRecord {
 /// - **Fenced.** An append decided on another head than the log's is refused and writes nothing,
 ///   also when the other head was written by another process.
 /// - **Visible after durable.** A reader sees a record only when it is durable.
+/// - **Settled.** An append whose answer was lost is `Unavailable`: after a `follow` that returns
+///   `Ok`, and an append after it, it either was carried out or never will be. An append is never
+///   carried out twice, however often it was sent.
 /// - **Verified.** What a reader returns has been checked against the chain; a log whose
 ///   bytes are damaged answers with an error, never with other bytes.
 pub trait EventLog: Send {
@@ -81,6 +89,22 @@ pub trait EventLog: Send {
     /// Appends the records in order, provided that `expected` is the head's revision.
     /// No records: nothing is written and the head is returned.
     fn append(&mut self, expected: u64, records: &[Vec<u8>]) -> Result<Head, AppendError>;
+
+    /// Whether this process may append. Where only one ever does, it does.
+    fn standing(&self) -> Standing {
+        Standing::Leading(0)
+    }
+
+    /// Takes over what others appended, up to the newest that is durable now. The reading end and
+    /// `head` show it when this returns. Also settles an append that was `Unavailable`.
+    fn follow(&mut self) -> Result<Head, AppendError> {
+        Ok(self.head())
+    }
+
+    /// Changes when `follow` or `standing` may have something new to say; none, if they never do.
+    fn pulse(&self) -> Option<watch::Receiver<u64>> {
+        None
+    }
 
     /// A reading end for other threads, which sees what is appended after it was made.
     fn reader(&self) -> Arc<dyn LogReader>;
@@ -135,9 +159,23 @@ pub enum AppendError {
     /// Nothing was written, and these records never will be.
     #[error("an append with {count} {unit}, at most {count_max} are allowed")]
     TooLarge { count: usize, unit: &'static str, count_max: usize },
+    /// Nothing was written: another replica appends, the one at this address.
+    #[error("this replica does not append: {}", elsewhere(leader.as_deref(), why.as_deref()))]
+    NotLeading { leader: Option<String>, why: Option<String> },
+    /// Nobody knows whether it was written. `follow` tells, once the log can be reached.
+    #[error("{0}")]
+    Unavailable(String),
     /// Nobody knows what is on disk. End the process; the next start reads the truth.
     #[error("the log cannot go on: {0}")]
     Fatal(String),
+}
+
+fn elsewhere(leader: Option<&str>, why: Option<&str>) -> String {
+    match (leader, why) {
+        (Some(leader), _) => format!("the one at {leader} does"),
+        (None, Some(why)) => why.to_owned(),
+        (None, None) => "which one does is being decided".to_owned(),
+    }
 }
 
 /// Why a record could not be read.
@@ -173,6 +211,13 @@ pub enum OpenError {
         directory.display()
     )]
     BlobsPresent { directory: PathBuf },
+    #[error(
+        "{} is a replica's copy of a log in etcd: start with --log etcd, or give another directory",
+        directory.display()
+    )]
+    Replica { directory: PathBuf },
+    #[error("the log in etcd under `{prefix}` cannot be followed: {what}")]
+    Shared { prefix: String, what: String },
     #[error("the disk of {} is full: make space, then start again", directory.display())]
     Full { directory: PathBuf },
     #[error(transparent)]

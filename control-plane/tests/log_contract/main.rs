@@ -1,6 +1,15 @@
 //! The obligations of `EventLog`, held against every store.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+#[path = "../../../tests/src/etcd.rs"]
+#[expect(
+    unreachable_pub,
+    clippy::expect_used,
+    reason = "it is a file of the suites that cross crates"
+)]
+mod etcd;
+mod shared;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -36,6 +45,15 @@ macro_rules! on_every_store {
             fn $case() {
                 let directory = tempfile::tempdir().unwrap();
                 super::$case(&mut super::open_local(&directory));
+            })*
+        }
+
+        mod replica {
+            $(#[test]
+            fn $case() {
+                let cluster = super::etcd::Etcd::start();
+                let directory = tempfile::tempdir().unwrap();
+                super::$case(&mut super::shared::open(&cluster, directory.path()));
             })*
         }
     };
@@ -241,7 +259,14 @@ fn the_same_records_have_the_same_hashes_in_every_store() {
         let appended = records(count, u8::try_from(salt).unwrap());
         assert_eq!(append(&mut local, &appended), append(&mut memory, &appended));
     }
+    let cluster = etcd::Etcd::start();
+    let directory = tempfile::tempdir().unwrap();
+    let mut shared = shared::open(&cluster, directory.path());
+    for (salt, count) in [3, 40, 1].into_iter().enumerate() {
+        append(&mut shared, &records(count, u8::try_from(salt).unwrap()));
+    }
     assert_eq!(local.reader().read(1, 100).unwrap(), memory.reader().read(1, 100).unwrap());
+    assert_eq!(local.reader().read(1, 100).unwrap(), shared.reader().read(1, 100).unwrap());
 }
 
 #[test]

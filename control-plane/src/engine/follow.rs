@@ -1,0 +1,57 @@
+//! A replica that follows: what others appended is applied and published as they did it, command by
+//! command, so that nodes get the same deltas whichever replica they listen to.
+
+use countersign_shared::event::Record;
+use countersign_shared::state::State;
+
+use super::{Fatal, Writer};
+use crate::history::replay;
+use crate::log::{AppendError, Head};
+
+/// The events of one command, and the log and the state after them.
+struct Command {
+    records: Vec<Record>,
+    head: Head,
+    after: State,
+}
+
+impl Writer {
+    /// Takes over what others appended. A log that cannot be reached is asked again with its next beat.
+    pub fn follow(&mut self) -> Result<(), Fatal> {
+        match self.engine.log.follow() {
+            Ok(_) => {}
+            Err(error @ AppendError::Fatal(_)) => return Err(Fatal::of(error)),
+            Err(error) => tracing::warn!(%error, "what others append is not seen"),
+        }
+        let head = self.engine.log.head();
+        if head.revision == self.engine.state.head().revision {
+            return Ok(());
+        }
+        let mut commands: Vec<Command> = Vec::new();
+        let mut state = self.engine.state.clone();
+        let reader = self.engine.log.reader();
+        let read = replay(&*reader, &mut state, head.revision, |(stored, record, after)| {
+            let head = Head { revision: stored.revision, hash: stored.hash };
+            if let Some(command) = commands.last_mut().filter(|command| command.is_of(record)) {
+                command.records.push(record.clone());
+                (command.head, command.after) = (head, after.clone());
+            } else {
+                let (records, after) = (vec![record.clone()], after.clone());
+                commands.push(Command { records, head, after });
+            }
+        });
+        read.map_err(Fatal::of)?;
+        for Command { records, head, after } in commands {
+            let before = std::mem::replace(&mut self.engine.state, after);
+            self.publish(&before, &records, head)?;
+        }
+        self.revised.send_modify(|_| {});
+        Ok(())
+    }
+}
+
+impl Command {
+    fn is_of(&self, record: &Record) -> bool {
+        self.records.first().is_some_and(|first| first.first_revision == record.first_revision)
+    }
+}

@@ -1,0 +1,81 @@
+//! What a control plane is made of, opened in the order in which each needs the one before: place,
+//! keystore, log, state (newest good snapshot, then the log), feed. It serves nothing.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use countersign_feed::Window;
+use countersign_feed::ring::FEED_ENTRIES_MAX;
+use countersign_shared::id::LogId;
+
+use crate::Limits;
+use crate::api::Auditing;
+use crate::attempts::Attempts;
+use crate::engine::{Engine, forget_all_but_living};
+use crate::history::History;
+use crate::keystore::{Keystore, KeystoreError, PutError};
+use crate::log::{CheckpointKey, OpenError, SnapshotStore, Standing};
+use crate::metrics::EngineMetrics;
+use crate::place::{Place, Whereabouts};
+use crate::recover::recover;
+use crate::snapshotter::Snapshotter;
+use crate::start::StartError;
+
+/// What is needed to open everything.
+pub(crate) struct Opening {
+    pub(crate) whereabouts: Whereabouts,
+    pub(crate) master_key_file: Option<PathBuf>,
+    pub(crate) limits: Limits,
+}
+
+/// All that was opened, for a control plane to be made of.
+pub(crate) struct Opened {
+    pub(crate) engine: Engine,
+    pub(crate) history: History,
+    pub(crate) log_id: LogId,
+    pub(crate) epoch: u64,
+    pub(crate) auditing: Auditing,
+}
+
+pub(crate) fn open(opening: &Opening, metrics: Arc<EngineMetrics>) -> Result<Opened, StartError> {
+    let place = Place::open(&opening.whereabouts)?;
+    let dir = place.dir();
+    let (log_id, epoch) = (dir.log_id(), dir.epoch());
+    let master = dir.master_key(opening.master_key_file.as_deref())?;
+    let mut keystore = Keystore::open(&dir.keystore_path(), &master, log_id)?;
+    let snapshots = Arc::new(SnapshotStore::of(dir));
+    let attempts = Attempts::open(&dir.attempts_path()).map_err(OpenError::from)?;
+    let signing = || CheckpointKey::from_seed(&keystore.checkpoint_seed(), log_id);
+    let log = place.open_log(signing())?;
+    let auditing = Auditing::new(signing(), attempts);
+    if let Standing::Following { leader, .. } = log.standing() {
+        let leader = leader.unwrap_or_else(|| "an unknown address".into());
+        return Err(StartError::SecondReplica { leader });
+    }
+    let head = log.head();
+    let history = History { reader: log.reader(), snapshots: Arc::clone(&snapshots) };
+
+    // From a snapshot so old that the replay fills the feed: nodes go on by deltas after a restart.
+    let mut state = history.snapshot_before(head.revision.saturating_sub(FEED_ENTRIES_MAX as u64));
+    let snapshot_revision = state.head().revision;
+    let sealer = keystore.sealer();
+    let publisher = recover(&*history.reader, log_id, &mut state, &sealer, Window::default())?;
+    // Those that a crash kept from being forgotten.
+    match forget_all_but_living(&mut keystore, &state) {
+        Err(error @ PutError::Full(_)) => tracing::warn!(%error, "no secret is forgotten"),
+        forgotten => forgotten.map_err(KeystoreError::from)?,
+    }
+    metrics.committed(head.revision);
+    tracing::info!(
+        revision = head.revision,
+        replayed = head.revision - snapshot_revision,
+        keys = state.keys().len(),
+        bindings = state.bindings().len(),
+        "log read"
+    );
+    let snapshotter =
+        Snapshotter::spawn(snapshots, snapshot_revision).map_err(StartError::Thread)?;
+    let limits = opening.limits;
+    let engine = Engine { log, keystore, state, publisher, limits, snapshotter, metrics };
+    Ok(Opened { engine, history, log_id, epoch, auditing })
+}
