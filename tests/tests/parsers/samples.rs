@@ -19,6 +19,7 @@ pub(crate) struct Samples {
     pub(crate) records: Vec<Vec<u8>>,
     pub(crate) backup: Vec<u8>,
     pub(crate) keystore: Vec<u8>,
+    pub(crate) keyring: Vec<u8>,
 }
 
 impl Samples {
@@ -91,8 +92,8 @@ async fn make() -> Samples {
     .unwrap();
     let kinds: BTreeSet<_> = records.iter().map(|record| kind(record)).collect();
     assert!(kinds.len() >= LINES.len() - 6, "events of too few kinds: {kinds:?}");
-    let (backup, keystore) = (read(backup), read(data_dir.join("keystore")));
-    Samples { log_id: log.log_id(), directory, records, backup, keystore }
+    let (keystore, keyring) = (read(data_dir.join("keystore")), read(data_dir.join("keyring")));
+    Samples { log_id: log.log_id(), directory, records, backup: read(backup), keystore, keyring }
 }
 
 fn read(path: PathBuf) -> Vec<u8> {
