@@ -12,6 +12,7 @@ mod config;
 mod data_dir;
 mod demo;
 mod differences;
+mod enrolling;
 mod export;
 mod failure;
 mod json;

@@ -35,7 +35,7 @@ impl TransportArgs {
             (true, None, None, None) => Ok(Transport::Plaintext),
             (false, Some(certificate), Some(key), Some(client_ca)) => {
                 let own = CertificateFiles { certificate, key };
-                Ok(Transport::Tls(ServerFiles { own, client_ca }))
+                Ok(Transport::Tls(ServerFiles { own, client_ca, node_ca: None }))
             }
             (true, ..) => Err(Failure::usage("--plaintext and TLS exclude one another")),
             _ => Err(Failure::usage(

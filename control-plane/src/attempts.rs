@@ -5,14 +5,13 @@
 //!
 //! A file is a sequence of encoded `countersign.v1.Attempt`, each with its length (4 bytes) before it.
 
-use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Buf;
 use countersign_proto::v1::Attempt;
@@ -20,6 +19,7 @@ use prost::Message;
 
 use crate::log::DiskError;
 use crate::log::disk;
+use crate::minute::Minute;
 
 /// The newer file becomes the older one at this length.
 pub const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
@@ -28,7 +28,6 @@ pub const SOURCE_PER_MINUTE_MAX: u32 = 20;
 pub const TOTAL_PER_MINUTE_MAX: u32 = 120;
 /// Attempts that wait for the disk.
 const QUEUE_MAX: usize = 64;
-const MINUTE: Duration = Duration::from_mins(1);
 
 /// The attempts of one data directory.
 #[derive(Debug)]
@@ -37,14 +36,6 @@ pub struct Attempts {
     queue: SyncSender<Attempt>,
     minute: Mutex<Minute>,
     left_out: Arc<AtomicU64>,
-}
-
-/// What was taken in the minute that runs.
-#[derive(Debug)]
-struct Minute {
-    began: Instant,
-    total: u32,
-    by_address: HashMap<String, u32>,
 }
 
 impl Attempts {
@@ -63,13 +54,14 @@ impl Attempts {
             .name("attempts".into())
             .spawn(move || writer.run(&waiting))
             .map_err(DiskError::at("start a thread for", path))?;
-        let minute = Minute { began: Instant::now(), total: 0, by_address: HashMap::new() };
+        let minute = Minute::new(SOURCE_PER_MINUTE_MAX, TOTAL_PER_MINUTE_MAX, Instant::now());
         Ok(Self { path: path.to_owned(), queue, minute: Mutex::new(minute), left_out })
     }
 
     /// Keeps an attempt, or counts it as left out. Never waits.
     pub fn keep(&self, mut attempt: Attempt, now: Instant) {
-        let taken = self.minute.lock().unwrap_or_else(PoisonError::into_inner).takes(&attempt, now);
+        let taken =
+            self.minute.lock().unwrap_or_else(PoisonError::into_inner).takes(&attempt.source, now);
         attempt.left_out = self.left_out();
         if !taken || self.queue.try_send(attempt).is_err() {
             self.left_out.fetch_add(1, Ordering::Relaxed);
@@ -86,26 +78,6 @@ impl Attempts {
         let mut all = read(&older(&self.path))?.0;
         all.extend(read(&self.path)?.0);
         Ok(all.into_iter().rev().take(limit).collect())
-    }
-}
-
-impl Minute {
-    fn takes(&mut self, attempt: &Attempt, now: Instant) -> bool {
-        if now.saturating_duration_since(self.began) >= MINUTE {
-            *self = Self { began: now, total: 0, by_address: HashMap::new() };
-        }
-        if self.total >= TOTAL_PER_MINUTE_MAX {
-            return false;
-        }
-        // Without the port, which every connection has anew.
-        let address = attempt.source.rsplit_once(':').map_or("", |(address, _)| address);
-        let from_there = self.by_address.entry(address.to_owned()).or_default();
-        if *from_there >= SOURCE_PER_MINUTE_MAX {
-            return false;
-        }
-        *from_there += 1;
-        self.total += 1;
-        true
     }
 }
 
@@ -172,7 +144,10 @@ fn read(path: &Path) -> Result<(Vec<Attempt>, u64), DiskError> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::minute::MINUTE;
 
     const PATIENCE: Duration = Duration::from_secs(30);
 

@@ -16,7 +16,8 @@ use countersign_feed::turns::AtOnce;
 use countersign_shared::event::Origin;
 use countersign_shared::id::{EnvironmentId, LogId};
 use countersign_shared::text::{ActedAs, Actor, Reason};
-use countersign_transport::{ClientCertificates, Incoming, Transport, TransportError};
+use countersign_transport::node_ca::NodeCaError;
+use countersign_transport::{ClientCertificates, Incoming, ServerFiles, Transport, TransportError};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -28,6 +29,7 @@ use crate::engine::{EngineHandle, ExecuteError};
 use crate::keystore::{KeystoreError, MasterKeyError};
 use crate::log::{EtcdConfig, OpenError};
 use crate::metrics::EngineMetrics;
+use crate::node_certificates::{NodeCertificateConfig, NodeCertificates};
 use crate::opening::{Opened, Opening, open};
 use crate::place::Whereabouts;
 use crate::recover::RecoverError;
@@ -60,6 +62,8 @@ pub struct Config {
     pub snapshots_at_once: AtOnce,
     /// Which environments a node may ask for.
     pub node_scope: Scope,
+    /// How nodes get their certificates here, if they do.
+    pub node_certificates: NodeCertificateConfig,
 }
 
 impl Default for Config {
@@ -76,6 +80,7 @@ impl Default for Config {
             bookmark_interval: Duration::from_secs(5),
             snapshots_at_once: AtOnce::default(),
             node_scope: Scope::default(),
+            node_certificates: NodeCertificateConfig::default(),
         }
     }
 }
@@ -97,6 +102,8 @@ pub enum StartError {
     Listen { address: SocketAddr, flag: &'static str, error: std::io::Error },
     #[error(transparent)]
     Transport(#[from] TransportError),
+    #[error(transparent)]
+    NodeCa(#[from] NodeCaError),
     #[error("the first event could not be written: {0}")]
     Genesis(#[from] ExecuteError),
     #[error(
@@ -122,14 +129,22 @@ pub struct ControlPlane {
 
 /// Starts a control plane. When it returns, the log is read and calls are answered.
 pub async fn start(config: Config) -> Result<ControlPlane, StartError> {
+    let mut registry = Registry::default();
+    let node_certificates = NodeCertificates::open(&config.node_certificates, &mut registry)?;
     let grpc = listen(config.listen, "--listen").await?;
     let grpc_address = grpc.local_addr().unwrap_or(config.listen);
-    let incoming = Incoming::new(grpc, config.transport.clone(), ClientCertificates::Taken)?;
+    let transport = match (config.transport, config.node_certificates.ca) {
+        (Transport::Tls(files), Some(ca)) => {
+            Transport::Tls(ServerFiles { node_ca: Some(ca.certificate), ..files })
+        }
+        (transport, _) => transport,
+    };
+    let incoming = Incoming::new(grpc, transport.clone(), ClientCertificates::Taken)?;
     let (console, console_address) = match config.console_listen {
         Some(address) => {
             let listener = listen(address, "--console-listen").await?;
             let address = listener.local_addr().ok();
-            (Some(Incoming::new(listener, config.transport, ClientCertificates::Unasked)?), address)
+            (Some(Incoming::new(listener, transport, ClientCertificates::Unasked)?), address)
         }
         None => (None, None),
     };
@@ -137,7 +152,6 @@ pub async fn start(config: Config) -> Result<ControlPlane, StartError> {
         Some(address) => Some(listen(address, "--status-listen").await?),
         None => None,
     };
-    let mut registry = Registry::default();
     let engine_metrics = EngineMetrics::register(&mut registry);
     let metrics = StreamMetrics::register(&mut registry);
     registry.register(
@@ -206,6 +220,7 @@ pub async fn start(config: Config) -> Result<ControlPlane, StartError> {
         epoch,
         nodes,
         commits: Arc::clone(&engine_metrics.commits),
+        node_certificates,
         bookmark_interval_ms,
         stopping: stopping.clone(),
     });

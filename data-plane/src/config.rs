@@ -5,10 +5,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use countersign_shared::id::LogId;
+use countersign_shared::text::NodeName;
 use countersign_transport::{ClientFiles, InvalidFile, client};
 use http::Uri;
 
 use crate::cache::Cache;
+use crate::enrolment::Enrolment;
 use crate::network::Network;
 use crate::proxy::{CertificateFiles, UpstreamSettings};
 
@@ -46,6 +48,8 @@ pub struct Config {
     pub control_planes: Vec<String>,
     /// Whom the node trusts there and what it shows, over TLS.
     pub control_plane_tls: ClientFiles,
+    /// How it comes to its certificate by itself; none: what it shows is there.
+    pub enrolment: Option<Enrolment>,
     /// The id of a log that may take the place of the one that the node signs with, once. Any other
     /// log than that one is refused.
     pub accept_log: Option<String>,
@@ -101,6 +105,7 @@ impl Default for Config {
         Self {
             control_planes: vec!["http://127.0.0.1:7400".to_owned()],
             control_plane_tls: ClientFiles::default(),
+            enrolment: None,
             accept_log: None,
             cache: None,
             node: "node".to_owned(),
@@ -139,6 +144,15 @@ pub enum InvalidConfig {
     OtlpEndpoint { given: String },
     #[error("node name `{given}`: 1–128 visible ASCII characters are needed")]
     Node { given: String },
+    #[error(
+        "node name `{given}`: what stands in a certificate has 1–128 letters, digits and . _ - : @ +"
+    )]
+    NodeName { given: String },
+    #[error(
+        "a certificate of its own and a directory for one that it is given: name one of --control-plane-cert \
+         and --identity-dir"
+    )]
+    TwoIdentities,
     #[error("no environment to serve: name at least one, such as RELEASE")]
     NoEnvironment,
     #[error("{given} workers: at least 1 is needed and at most {WORKERS_MAX} are possible")]
@@ -185,8 +199,29 @@ impl Config {
         if let Some(given) = self.accept_log.as_ref().filter(|given| !is_log(given)) {
             return Err(InvalidConfig::AcceptLog { given: given.clone() });
         }
-        checked_control_planes(&self.control_planes, &self.control_plane_tls)
+        let addresses = checked_control_planes(&self.control_planes, &self.control_plane_tls)?;
+        checked_enrolment(self.enrolment.as_ref(), &self.node, &self.control_plane_tls)?;
+        Ok(addresses)
     }
+}
+
+/// Addresses that certificates are asked for at; none: those of the stream.
+pub(crate) fn checked_enrolment(
+    enrolment: Option<&Enrolment>,
+    name: &str,
+    tls: &ClientFiles,
+) -> Result<Vec<Uri>, InvalidConfig> {
+    let Some(enrolment) = enrolment else { return Ok(Vec::new()) };
+    if NodeName::parse(name).is_err() {
+        return Err(InvalidConfig::NodeName { given: name.to_owned() });
+    }
+    if tls.own.is_some() {
+        return Err(InvalidConfig::TwoIdentities);
+    }
+    let parsed = |text: &String| {
+        address(text).ok_or_else(|| InvalidConfig::ControlPlane { given: text.clone() })
+    };
+    enrolment.at.iter().map(parsed).collect()
 }
 
 pub(crate) fn checked_name(name: &str) -> Result<(), InvalidConfig> {

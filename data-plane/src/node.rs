@@ -17,7 +17,8 @@ use tracing::{info, warn};
 
 use crate::cache::{CacheWriter, Offers};
 use crate::clock;
-use crate::config::{Config, InvalidConfig, ProxyTls};
+use crate::config::{Config, InvalidConfig, ProxyTls, checked_enrolment};
+use crate::enrolment;
 use crate::follower::Identity;
 use crate::proxy::{self, Doors, InvalidCertificate, Phase, Shared, Tls, Tracing};
 use crate::status::{self, Status};
@@ -160,13 +161,26 @@ pub async fn start(config: Config) -> Result<Node, RunError> {
             })?)
         }
     };
+    let enrolled_at =
+        checked_enrolment(config.enrolment.as_ref(), &identity.node, &config.control_plane_tls)?;
+    let enrolled_at = if enrolled_at.is_empty() { control_planes.clone() } else { enrolled_at };
+    let told = Arc::clone(&telemetry);
+    let (enrolling, control_plane_tls, certificates) = enrolment::begin(
+        config.enrolment.as_ref(),
+        &identity.node,
+        enrolled_at,
+        config.control_plane_tls,
+        move |trouble| told.sync.say(Some(trouble)),
+    );
+    if let Some(enrolling) = enrolling {
+        background.spawn(enrolling);
+    }
     let mut sync = Sync::new(identity, config.accept_log, shared, telemetry, applied_sender);
     if let Some(offers) = &offers {
         sync = sync.offering(Arc::clone(offers));
     }
     let (stop_sync, stopped) = oneshot::channel();
     let cache = config.cache;
-    let control_plane_tls = config.control_plane_tls;
     let sync = Thread::spawn("sync".to_owned(), move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         if let Some(cache) = &cache {
@@ -174,7 +188,7 @@ pub async fn start(config: Config) -> Result<Node, RunError> {
         }
         runtime.block_on(async {
             tokio::select! {
-                () = sync.run(control_planes, control_plane_tls) => {}
+                () = sync.run(control_planes, control_plane_tls, certificates) => {}
                 _ = stopped => {}
             }
         });

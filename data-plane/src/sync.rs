@@ -2,6 +2,7 @@
 //! swapped, and only then acknowledges. When the stream breaks, falls silent or brings something
 //! that cannot be used, the last good table stays and another stream is tried.
 
+pub(crate) mod certificates;
 mod cold_start;
 pub(crate) mod stream;
 pub(crate) mod tries;
@@ -19,6 +20,7 @@ use tracing::{info, warn};
 
 use crate::cache::Offers;
 use crate::clock;
+use crate::enrolment::Certificates;
 use crate::follower::{Follower, Identity};
 use crate::proxy::Shared;
 use crate::replica::Unwelcome;
@@ -67,20 +69,35 @@ impl Sync {
     }
 
     /// Keeps a stream to one of the control planes open for ever; cancelled by being dropped.
-    pub(crate) async fn run(mut self, control_planes: Vec<Uri>, tls: ClientFiles) {
+    /// `certificates` counts those that were given to this node, where it gets them by itself: it waits for
+    /// the first one, and opens another stream with each.
+    pub(crate) async fn run(
+        mut self,
+        control_planes: Vec<Uri>,
+        tls: ClientFiles,
+        mut certificates: Certificates,
+    ) {
         let mut tries = Tries::of(control_planes);
+        certificates.first().await;
         while let Some(control_plane) = tries.current() {
             let mut worked = false;
             let ended = self.stream(&control_plane, &tls, || {
                 worked = true;
                 tries.worked();
             });
-            let ended = ended.await;
+            let ended = tokio::select! {
+                ended = ended => ended,
+                () = certificates.next() => Ended::Renewed,
+            };
             let meters = &self.telemetry.sync;
             meters.connected.store(0, Relaxed);
             meters.reconnects.fetch_add(1, Relaxed);
             let is_foreign = matches!(ended, Ended::Unwelcome(Unwelcome::ForeignLog { .. }));
             meters.foreign_log.store(u64::from(is_foreign), Relaxed);
+            if matches!(ended, Ended::Renewed) {
+                info!(%control_plane, "going on with the certificate that was renewed");
+                continue;
+            }
             meters.say(Some(format!("no stream: {control_plane}: {ended}")));
             let pause = clock::jitter(tries.ended(worked));
             let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);

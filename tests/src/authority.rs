@@ -1,9 +1,12 @@
 //! A CA of the test's, the files that it gives, and a control plane that trusts in it.
 
+use std::fs::Permissions;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use countersign_control_plane::NodeCertificateConfig;
 use countersign_transport::ca::{self, Pair, Subject};
 use countersign_transport::{
     CertificateFiles, ClientFiles, Identity, Role, ServerFiles, Transport,
@@ -61,7 +64,34 @@ impl Authority {
     /// Of who listens at this address.
     pub fn transport(&self, listen: SocketAddr) -> Transport {
         let own = self.server(&listen.ip().to_string());
-        Transport::Tls(ServerFiles { own, client_ca: self.certificate() })
+        Transport::Tls(ServerFiles { own, client_ca: self.certificate(), node_ca: None })
+    }
+
+    /// A control plane that gives nodes their certificates, by this other CA.
+    pub async fn enrolling_plane(&self, nodes: &Self, lifetime: Duration) -> Plane {
+        let ca = Some(nodes.signing());
+        Plane::start_with(|config| {
+            config.transport = self.transport(config.listen);
+            config.node_certificates = NodeCertificateConfig { ca, lifetime };
+        })
+        .await
+    }
+
+    /// Its own certificate and key.
+    pub fn signing(&self) -> CertificateFiles {
+        let files = written(self.dir.path(), "signing", &self.pair);
+        std::fs::set_permissions(&files.key, Permissions::from_mode(0o600)).unwrap();
+        files
+    }
+
+    /// Files of a certificate and a key that came otherwise.
+    pub fn files(&self, name: &str, certificate: &str, key: &str) -> ClientFiles {
+        let [own, key_file] =
+            ["crt", "key"].map(|kind| self.dir.path().join(format!("{name}.{kind}")));
+        std::fs::write(&own, certificate).unwrap();
+        std::fs::write(&key_file, key).unwrap();
+        let own = CertificateFiles { certificate: own, key: key_file };
+        ClientFiles { ca: Some(self.certificate()), own: Some(own) }
     }
 
     /// A control plane that shows its certificate and lets in whom it vouches for.

@@ -107,7 +107,7 @@ fn valid(now_ms: i64, lifetime: Duration) -> Result<CertificateParams, CaError> 
     Ok(params)
 }
 
-fn called(name: &str) -> DistinguishedName {
+pub(crate) fn called(name: &str) -> DistinguishedName {
     let mut called = DistinguishedName::new();
     called.push(DnType::CommonName, name);
     called

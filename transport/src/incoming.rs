@@ -20,7 +20,7 @@ use tonic::transport::server::Connected;
 use tracing::{debug, warn};
 
 use crate::certificate::PeerCertificate;
-use crate::identity::Identity;
+use crate::identity::{Identity, Role};
 use crate::server::{ClientCertificates, ServerTls, Transport, TransportError};
 
 const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
@@ -134,13 +134,19 @@ async fn handshake(
     stream: TcpStream,
     address: SocketAddr,
 ) -> Result<Connection, String> {
-    let accepting = timeout(HANDSHAKE_TIME_MAX, tls.acceptor().accept(stream)).await;
+    let loaded = tls.loaded();
+    let accepting = timeout(HANDSHAKE_TIME_MAX, loaded.acceptor().accept(stream)).await;
     let stream = accepting
         .map_err(|_| format!("no handshake within {} s", HANDSHAKE_TIME_MAX.as_secs()))?
         .map_err(|error| error.to_string())?;
     let mut peer = Peer { address, over_tls: true, identity: None, certificate: None };
-    if let Some(shown) = stream.get_ref().1.peer_certificates().and_then(<[_]>::first) {
-        peer.identity = Some(Arc::new(Identity::of(shown).map_err(|error| error.to_string())?));
+    let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+    if let Some(shown) = chain.first() {
+        let identity = Identity::of(shown).map_err(|error| error.to_string())?;
+        if identity.role == Role::Operator && loaded.is_of_nodes_alone(chain) {
+            return Err(format!("the CA of nodes does not vouch for {identity}"));
+        }
+        peer.identity = Some(Arc::new(identity));
         let certificate = PeerCertificate::of(shown).map_err(|error| error.to_string())?;
         peer.certificate = Some(Arc::new(certificate));
     }

@@ -8,9 +8,11 @@ pub mod client;
 mod files;
 pub mod identity;
 mod incoming;
+pub mod node_ca;
+pub mod request;
 mod server;
 
-pub use certificate::PeerCertificate;
+pub use certificate::{Held, PeerCertificate};
 pub use client::ClientFiles;
 pub use files::{CertificateFiles, InvalidFile};
 pub use identity::{Identity, Role};

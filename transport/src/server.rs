@@ -2,15 +2,17 @@
 //! again when they have changed; connections that are open go on as they are.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use rustls::ServerConfig;
+use rustls::pki_types::CertificateDer;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use tokio_rustls::TlsAcceptor;
 use tracing::{info, warn};
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::files::{self, CertificateFiles, InvalidFile};
 
@@ -31,6 +33,8 @@ pub struct ServerFiles {
     pub own: CertificateFiles,
     /// Who vouches for nodes and operators.
     pub client_ca: PathBuf,
+    /// Who vouches for nodes and relays, too, and for nobody else.
+    pub node_ca: Option<PathBuf>,
 }
 
 /// What a listener under TLS asks of clients. A certificate that is shown and is not good ends the
@@ -59,12 +63,36 @@ pub enum TransportError {
 
 type Stamps = Vec<Option<(SystemTime, u64)>>;
 
+/// What the files hold.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    config: Arc<ServerConfig>,
+    /// The subjects of those who vouch for nodes and relays alone, in DER.
+    nodes_alone: Vec<Vec<u8>>,
+}
+
+impl Loaded {
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(Arc::clone(&self.config))
+    }
+
+    /// Whether a chain that was found good is one of those, anywhere on its way.
+    pub(crate) fn is_of_nodes_alone(&self, chain: &[CertificateDer<'_>]) -> bool {
+        chain.iter().any(|certificate| {
+            X509Certificate::from_der(certificate).is_ok_and(|(_, certificate)| {
+                let issuer = certificate.issuer().as_raw();
+                self.nodes_alone.iter().any(|subject| subject == issuer)
+            })
+        })
+    }
+}
+
 /// What handshakes are made with.
 #[derive(Debug)]
 pub(crate) struct ServerTls {
     files: ServerFiles,
     certificates: ClientCertificates,
-    config: ArcSwap<ServerConfig>,
+    loaded: ArcSwap<Loaded>,
     /// Of the files as they were read last.
     stamps: Mutex<Stamps>,
 }
@@ -75,14 +103,14 @@ impl ServerTls {
         certificates: ClientCertificates,
     ) -> Result<Self, InvalidFile> {
         let stamps = Mutex::new(stamps(&files));
-        let config = ArcSwap::new(read(&files, certificates)?);
-        Ok(Self { files, certificates, config, stamps })
+        let loaded = ArcSwap::new(read(&files, certificates)?);
+        Ok(Self { files, certificates, loaded, stamps })
     }
 
     /// For the next handshake.
-    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+    pub(crate) fn loaded(&self) -> Arc<Loaded> {
         self.renew();
-        TlsAcceptor::from(self.config.load_full())
+        self.loaded.load_full()
     }
 
     /// What cannot be used changes nothing: it is said once, and tried again with the next change.
@@ -95,7 +123,7 @@ impl ServerTls {
         *known = now;
         match read(&self.files, self.certificates) {
             Ok(config) => {
-                self.config.store(config);
+                self.loaded.store(config);
                 info!("new connections get the certificates that were changed");
             }
             Err(error) => warn!(%error, "the former certificates stay in use"),
@@ -104,17 +132,27 @@ impl ServerTls {
 }
 
 fn stamps(files: &ServerFiles) -> Stamps {
-    files::stamps(&[&files.own.certificate, &files.own.key, &files.client_ca])
+    let always: [&Path; 3] = [&files.own.certificate, &files.own.key, &files.client_ca];
+    let paths: Vec<&Path> = always.into_iter().chain(files.node_ca.as_deref()).collect();
+    files::stamps(&paths)
 }
 
-fn read(
-    files: &ServerFiles,
-    certificates: ClientCertificates,
-) -> Result<Arc<ServerConfig>, InvalidFile> {
+fn read(files: &ServerFiles, certificates: ClientCertificates) -> Result<Arc<Loaded>, InvalidFile> {
     let (chain, key) = files::read(&files.own)?;
     let provider = files::provider();
-    let roots = Arc::new(files::authorities(&files.client_ca)?);
-    let verifier = WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(&provider));
+    let mut roots = files::authorities(&files.client_ca)?;
+    let mut nodes_alone = Vec::new();
+    if let Some(path) = &files.node_ca {
+        let known: Vec<_> = roots.subjects().iter().map(|name| name.as_ref().to_vec()).collect();
+        let of_nodes = files::authorities(path)?;
+        let subjects = of_nodes.subjects();
+        nodes_alone.extend(subjects.iter().map(|name| name.as_ref().to_vec()));
+        // One that is a client CA as well vouches for everybody.
+        nodes_alone.retain(|subject| !known.contains(subject));
+        roots.roots.extend(of_nodes.roots);
+    }
+    let verifier =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
     let verifier = match certificates {
         ClientCertificates::Demanded => Some(verifier),
         ClientCertificates::Taken => Some(verifier.allow_unauthenticated()),
@@ -142,5 +180,5 @@ fn read(
     // Who resumes a session is not asked for a certificate again, which may have expired since.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
-    Ok(Arc::new(config))
+    Ok(Arc::new(Loaded { config: Arc::new(config), nodes_alone }))
 }

@@ -5,13 +5,14 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
-use countersign_control_plane::{AtOnce, Config, Limits, Scope, ScopeRule};
-use countersign_transport::Transport;
+use countersign_control_plane::{AtOnce, Config, Limits, NodeCertificateConfig, Scope, ScopeRule};
+use countersign_transport::{CertificateFiles, Transport};
 
 use crate::data_dir;
 use crate::failure::Failure;
 use crate::listening::TransportArgs;
 use crate::logging::LogArgs;
+use crate::moment::Lifetime;
 use crate::sharing::SharingArgs;
 use crate::signals::StopSignals;
 
@@ -75,6 +76,22 @@ pub(crate) struct ControlPlaneArgs {
     #[arg(long = "node-scope", value_name = "NODES=ENVIRONMENT,…")]
     #[arg(env = "COUNTERSIGN_NODE_SCOPE", hide_env_values = true, value_delimiter = ';')]
     node_scopes: Vec<ScopeRule>,
+
+    /// The certificate of the CA that nodes are given theirs by, in PEM. It is trusted in for nodes and relays,
+    /// beside --client-ca
+    #[arg(long, value_name = "FILE", env = "COUNTERSIGN_NODE_CA_CERT", hide_env_values = true)]
+    #[arg(requires = "node_ca_key")]
+    node_ca_cert: Option<PathBuf>,
+
+    /// Its private key in PEM, which its owner alone may read
+    #[arg(long, value_name = "FILE", env = "COUNTERSIGN_NODE_CA_KEY", hide_env_values = true)]
+    #[arg(requires = "node_ca_cert")]
+    node_ca_key: Option<PathBuf>,
+
+    /// How long a node's certificate is good for; the node renews it at two thirds of it
+    #[arg(long, value_name = "TIME", env = "COUNTERSIGN_NODE_CERT_TTL", hide_env_values = true)]
+    #[arg(default_value = "24h")]
+    node_cert_ttl: Lifetime,
 
     #[command(flatten)]
     sharing: SharingArgs,
@@ -144,6 +161,13 @@ pub(super) async fn run(args: ControlPlaneArgs) -> Result<(), Failure> {
         },
         snapshots_at_once: AtOnce { count: args.snapshots_at_once.get(), ..AtOnce::default() },
         node_scope: Scope::new(args.node_scopes),
+        node_certificates: NodeCertificateConfig {
+            ca: args
+                .node_ca_cert
+                .zip(args.node_ca_key)
+                .map(|(certificate, key)| CertificateFiles { certificate, key }),
+            lifetime: args.node_cert_ttl.0,
+        },
         ..Config::default()
     };
     let plane = countersign_control_plane::start(config)

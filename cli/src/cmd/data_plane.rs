@@ -13,6 +13,7 @@ use countersign_data_plane::{
 
 use crate::args::Globals;
 use crate::cache_key;
+use crate::enrolling::EnrolmentArgs;
 use crate::failure::Failure;
 use crate::logging::LogArgs;
 use crate::signals::StopSignals;
@@ -32,6 +33,9 @@ Examples:
   countersign data-plane --control-plane https://10.0.0.1:7400,https://10.0.0.2:7400 \\
       --control-plane-ca ca.crt --control-plane-cert edge-1.crt --control-plane-key edge-1.key \\
       --node edge-1
+  countersign data-plane --node edge-1 --control-plane https://10.0.0.1:7400 \\
+      --control-plane-ca ca.crt --identity-dir /var/lib/countersign/identity \\
+      --enrol-token-file /run/countersign/token
   countersign data-plane --environment RELEASE \\
       --environment STAGING --proxy-listen 0.0.0.0:8080 --workers 4
   countersign data-plane --proxy-tls-listen 0.0.0.0:8443 --proxy-tls-cert tls.crt \\
@@ -188,6 +192,9 @@ pub(crate) struct DataPlaneArgs {
     cache_age_max_seconds: u64,
 
     #[command(flatten)]
+    enrolment: EnrolmentArgs,
+
+    #[command(flatten)]
     log: LogArgs,
 }
 
@@ -212,6 +219,7 @@ pub(super) async fn run(args: DataPlaneArgs, globals: &Globals) -> Result<(), Fa
     let config = Config {
         control_planes: globals.control_plane.clone(),
         control_plane_tls: globals.tls()?,
+        enrolment: args.enrolment.settings()?,
         accept_log: args.accept_log,
         cache,
         node: args.node.unwrap_or_else(|| machine_name(args.proxy_listen)),

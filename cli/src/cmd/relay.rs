@@ -7,6 +7,7 @@ use countersign_data_plane::relay::{self, RelayConfig};
 
 use super::data_plane::{failure, machine_name};
 use crate::args::Globals;
+use crate::enrolling::EnrolmentArgs;
 use crate::failure::Failure;
 use crate::listening::TransportArgs;
 use crate::logging::LogArgs;
@@ -58,6 +59,9 @@ pub(crate) struct RelayArgs {
     name: Option<String>,
 
     #[command(flatten)]
+    enrolment: EnrolmentArgs,
+
+    #[command(flatten)]
     log: LogArgs,
 }
 
@@ -69,6 +73,7 @@ pub(super) async fn run(args: RelayArgs, globals: &Globals) -> Result<(), Failur
         name: args.name.unwrap_or_else(|| machine_name(args.listen)),
         environments: args.environments,
         control_plane_tls: globals.tls()?,
+        enrolment: args.enrolment.settings()?,
         listen: args.listen,
         transport: args.transport.transport()?,
         status_listen: Some(args.status_listen),

@@ -17,7 +17,9 @@ use super::status::status;
 
 /// Services that everybody may call, with and without a certificate. They say nothing that is not
 /// for everybody, and whoever adds one has to check by itself what its calls are allowed to do.
-const PUBLIC: [&str; 1] = ["grpc.health.v1.Health"];
+const PUBLIC: [&str; 2] = ["grpc.health.v1.Health", ENROLMENT];
+const ENROLMENT: &str =
+    <v1::enrolment_server::EnrolmentServer<()> as tonic::server::NamedService>::NAME;
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Guard;

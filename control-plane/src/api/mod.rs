@@ -7,6 +7,7 @@ mod audit;
 mod backups;
 mod bindings;
 mod console;
+mod enrolment;
 mod environments;
 mod events;
 mod groups;
@@ -32,6 +33,7 @@ use crate::clock;
 use crate::engine::EngineHandle;
 use crate::history::History;
 use crate::keystore::{KeystoreImage, Sealer};
+use crate::node_certificates::NodeCertificates;
 
 pub use audit::Auditing;
 pub use console::serve_console;
@@ -48,6 +50,7 @@ pub struct Parts {
     pub epoch: u64,
     pub nodes: Arc<NodeRegistry>,
     pub commits: Arc<Commits>,
+    pub(crate) node_certificates: NodeCertificates,
     pub bookmark_interval_ms: u32,
     /// Turns true when the server begins to stop: streams end then.
     pub stopping: watch::Receiver<bool>,

@@ -8,6 +8,7 @@ use countersign_proto::v1::apis_server::ApisServer;
 use countersign_proto::v1::audit_server::AuditServer;
 use countersign_proto::v1::backups_server::BackupsServer;
 use countersign_proto::v1::bindings_server::BindingsServer;
+use countersign_proto::v1::enrolment_server::EnrolmentServer;
 use countersign_proto::v1::environments_server::EnvironmentsServer;
 use countersign_proto::v1::events_server::EventsServer;
 use countersign_proto::v1::nodes_server::NodesServer;
@@ -37,6 +38,7 @@ pub async fn serve(
     health.set_serving::<AuditServer<Api>>().await;
     health.set_serving::<BackupsServer<Api>>().await;
     health.set_serving::<NodesServer<Api>>().await;
+    health.set_serving::<EnrolmentServer<Api>>().await;
     health.set_serving::<SyncServer<Streams<LogSource>>>().await;
     let reflection = || {
         tonic_reflection::server::Builder::configure()
@@ -45,10 +47,11 @@ pub async fn serve(
     };
     transport()
         .layer(Guard)
-        .add_routes(management(api))
+        .add_routes(management(api.clone()))
         .add_service(health_service)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)
+        .add_service(EnrolmentServer::new(api))
         .add_service(streams.into_service())
         .serve_with_incoming_shutdown(incoming.connections(), stop)
         .await?;

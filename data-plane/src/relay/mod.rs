@@ -30,7 +30,8 @@ use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
 use crate::clock;
-use crate::config::{InvalidConfig, checked_control_planes, checked_name};
+use crate::config::{InvalidConfig, checked_control_planes, checked_enrolment, checked_name};
+use crate::enrolment::{self, Enrolment};
 use crate::node::RunError;
 use meters::Meters;
 use source::{RelaySource, Shelf};
@@ -52,6 +53,8 @@ pub struct RelayConfig {
     pub environments: Vec<String>,
     /// Whom the relay trusts upstream and what it shows there, over TLS.
     pub control_plane_tls: ClientFiles,
+    /// How it comes to that certificate by itself; none: what it shows is there.
+    pub enrolment: Option<Enrolment>,
     /// Where nodes connect; port 0 takes a free one.
     pub listen: SocketAddr,
     /// How it is spoken to there.
@@ -69,6 +72,7 @@ impl Default for RelayConfig {
             name: "relay".to_owned(),
             environments: vec!["RELEASE".to_owned()],
             control_plane_tls: ClientFiles::default(),
+            enrolment: None,
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7410)),
             transport: Transport::Plaintext,
             status_listen: None,
@@ -153,9 +157,20 @@ pub async fn start(config: RelayConfig) -> Result<Relay, RunError> {
     let mut server = JoinSet::new();
     server.spawn(serve(streams, incoming, stopping));
     let revision = shelf.revision();
+    let tls = config.control_plane_tls;
+    let enrolled_at = checked_enrolment(config.enrolment.as_ref(), &config.name, &tls)?;
+    let enrolled_at = if enrolled_at.is_empty() { control_planes.clone() } else { enrolled_at };
+    let told = Arc::clone(&meters);
+    let say = move |trouble| told.say(Some(trouble));
+    let (enrolling, tls, certificates) =
+        enrolment::begin(config.enrolment.as_ref(), &config.name, enrolled_at, tls, say);
+    if let Some(enrolling) = enrolling {
+        background.spawn(enrolling);
+    }
     let upstream = Upstream {
         name: config.name,
-        tls: config.control_plane_tls,
+        tls,
+        certificates,
         instance: HEXLOWER.encode(&random),
         environments: config.environments,
         bookmark_interval: config.bookmark_interval,

@@ -24,6 +24,7 @@ use super::meters::Meters;
 use super::source::Shelf;
 use super::tables::Tables;
 use crate::clock;
+use crate::enrolment::Certificates;
 use crate::follower::answer;
 use crate::replica::PROTOCOL_VERSION;
 use crate::sync::connect;
@@ -46,6 +47,8 @@ const ANSWERS_KEPT_FREE: usize = ANSWERS_MAX / 2;
 pub(crate) struct Upstream {
     pub(crate) name: String,
     pub(crate) tls: ClientFiles,
+    /// Those that come by themselves: each gets another stream.
+    pub(crate) certificates: Certificates,
     pub(crate) instance: String,
     pub(crate) environments: Vec<String>,
     pub(crate) bookmark_interval: Duration,
@@ -67,16 +70,25 @@ impl Upstream {
     /// Keeps a stream to one of the addresses open for ever; cancelled by being dropped.
     pub(crate) async fn run(mut self, addresses: Vec<Uri>) {
         let mut tries = Tries::of(addresses);
+        let mut certificates = std::mem::take(&mut self.certificates);
+        certificates.first().await;
         while let Some(upstream) = tries.current() {
             let mut worked = false;
             let ended = self.stream(&upstream, || {
                 worked = true;
                 tries.worked();
             });
-            let ended = ended.await;
+            let ended = tokio::select! {
+                ended = ended => ended,
+                () = certificates.next() => Ended::Renewed,
+            };
             self.shelf.keys.ask_at(None);
             self.meters.connected.set(0);
             self.meters.reconnects.inc();
+            if matches!(ended, Ended::Renewed) {
+                info!(%upstream, "going on with the certificate that was renewed");
+                continue;
+            }
             let pause = clock::jitter(tries.ended(worked));
             let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
             self.meters.say(Some(format!("no stream: {upstream}: {ended}")));

@@ -52,6 +52,8 @@ pub(crate) enum Ended {
     Unwelcome(#[from] Unwelcome),
     #[error("a message could not be used: {0}")]
     Refused(String),
+    #[error("there is another certificate to go on with")]
+    Renewed,
 }
 
 /// Follows one stream until it ends; says by `worked` whenever something came into force.

@@ -3,5 +3,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests that cannot go on panic")]
 
+mod attacks;
+mod certificates;
+mod expiry;
+mod lifecycle;
 mod revoking;
 mod streams;
+mod tokens;

@@ -16,6 +16,7 @@ async fn another_ca_takes_over_under_an_open_stream() {
     let files = ServerFiles {
         own: CertificateFiles { certificate: at("server.crt"), key: at("server.key") },
         client_ca: at("clients.crt"),
+        node_ca: None,
     };
     let address = free_address();
     let put = |authority: &Authority| {

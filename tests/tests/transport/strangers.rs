@@ -76,7 +76,7 @@ async fn a_client_trusts_only_its_ca_and_only_the_name_that_it_calls() {
     let elsewhere = Plane::start_with(|config| {
         let own = authority.server("elsewhere.example");
         let client_ca = authority.certificate();
-        config.transport = Transport::Tls(ServerFiles { own, client_ca });
+        config.transport = Transport::Tls(ServerFiles { own, client_ca, node_ca: None });
     })
     .await;
     let refused = called(&management(&elsewhere, &authority.operator("ann"))).await;
@@ -120,7 +120,11 @@ async fn a_certificate_that_cannot_be_used_is_told_at_the_start() {
         data_dir: directory.path().join("data"),
         listen: free_address(),
         status_listen: None,
-        transport: Transport::Tls(ServerFiles { own, client_ca: authority.certificate() }),
+        transport: Transport::Tls(ServerFiles {
+            own,
+            client_ca: authority.certificate(),
+            node_ca: None,
+        }),
         ..Default::default()
     };
     let error = countersign_control_plane::start(config).await.unwrap_err().to_string();

@@ -23,7 +23,7 @@ use super::{Api, status};
 use crate::decide::find_environment;
 pub(super) use known::view as known;
 use shown::Showing;
-pub(super) use tokens::view as token;
+pub(super) use tokens::{hash as token_hash, view as token};
 
 #[tonic::async_trait]
 impl Nodes for Api {

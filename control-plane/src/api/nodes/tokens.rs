@@ -21,7 +21,7 @@ use crate::command::{Command, Reference};
 const TTL_SECONDS_DEFAULT: u32 = 600;
 const TTL_SECONDS_MAX: u32 = 7 * 24 * 3600;
 
-fn hash(token: &str) -> TokenHash {
+pub(in crate::api) fn hash(token: &str) -> TokenHash {
     TokenHash(Sha256::digest(token.as_bytes()).into())
 }
 
