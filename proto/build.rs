@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::path::PathBuf;
 
-const FILES: [&str; 14] = [
+const FILES: [&str; 15] = [
     "countersign/v1/access.proto",
     "countersign/v1/environment.proto",
     "countersign/v1/api_group.proto",
@@ -15,6 +15,7 @@ const FILES: [&str; 14] = [
     "countersign/v1/backup.proto",
     "countersign/v1/node.proto",
     "countersign/v1/sync.proto",
+    "countersign/v1/verification.proto",
     "countersign/v1/enrolment.proto",
     "countersign/store/v1/backup.proto",
     "countersign/store/v1/snapshot.proto",

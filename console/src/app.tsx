@@ -1,4 +1,5 @@
 // The frame: navigation, what is live, who is here, and the page that the path names.
+import type { VNode } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { Deeds } from './done';
 import { connected, head } from './live';
@@ -8,12 +9,30 @@ import { t } from './texts';
 import { theme, toggleTheme } from './theme';
 import { Empty, IconButton } from './ui/basics';
 import { Icon, Mark } from './ui/icons';
+import { ApiPage, ApisPage } from './pages/apis';
+import { AuditPage } from './pages/audit';
+import { EnvironmentsPage } from './pages/environments';
+import { GroupsPage } from './pages/groups';
 import { KeyPage } from './pages/key';
 import { KeysPage } from './pages/keys';
 import { LoginPage } from './pages/login';
+import { NodesPage } from './pages/nodes';
+import { OverviewPage } from './pages/overview';
+import { VerifyPage } from './pages/verify';
 
 const NAV: { title?: string; pages: { to: string; title: string; icon: string }[] }[] = [
-  { title: t.app.publishing, pages: [{ to: '/keys', title: t.keys.title, icon: 'key' }] },
+  { pages: [{ to: '/', title: t.overview.title, icon: 'overview' }] },
+  {
+    title: t.app.publishing,
+    pages: [
+      { to: '/keys', title: t.keys.title, icon: 'key' }, { to: '/apis', title: t.apis.title, icon: 'api' },
+      { to: '/groups', title: t.groups.title, icon: 'group' }, { to: '/environments', title: t.environments.title, icon: 'environment' },
+    ],
+  },
+  {
+    title: t.app.operating,
+    pages: [{ to: '/nodes', title: t.nodes.title, icon: 'node' }, { to: '/audit', title: t.audit.title, icon: 'audit' }, { to: '/verify', title: t.verify.title, icon: 'verify' }],
+  },
 ];
 
 export function App() {
@@ -75,6 +94,13 @@ function isCurrent(to: string): boolean {
 function Page() {
   const key = match('/keys/:id');
   if (key) return <KeyPage key={key.id} id={key.id!} />;
-  if (path.value === '/keys' || path.value === '/') return <KeysPage />;
+  const api = match('/apis/:id');
+  if (api) return <ApiPage key={api.id} id={api.id!} />;
+  const pages: Record<string, () => VNode> = {
+    '/': () => <OverviewPage />, '/keys': () => <KeysPage />, '/apis': () => <ApisPage />, '/groups': () => <GroupsPage />,
+    '/environments': () => <EnvironmentsPage />, '/nodes': () => <NodesPage />, '/audit': () => <AuditPage />, '/verify': () => <VerifyPage />,
+  };
+  const page = pages[path.value];
+  if (page) return page();
   return <Empty title={t.app.notFound}>{t.app.notFoundHint}</Empty>;
 }

@@ -73,6 +73,24 @@ export async function dev(more = []) {
   return plane;
 }
 
+/** A control plane alone, without a node. */
+export async function controlPlane(more = []) {
+  const folder = mkdtempSync(join(tmpdir(), 'countersign-console-'));
+  const [listen, console, status] = [await freePort(), await freePort(), await freePort()].map((port) => `127.0.0.1:${port}`);
+  const child = spawn(BINARY, ['control-plane', '--plaintext', '--data-dir', join(folder, 'data'), '--listen', listen, '--console-listen', console, '--status-listen', status, '--log-level', 'warn', ...more], { stdio: 'ignore' });
+  await until('the control plane', async () => (await fetch(`http://${status}/ready`)).ok);
+  return {
+    console: `http://${console}`,
+    grpc: `http://${listen}`,
+    async end() {
+      const ended = new Promise((done) => child.once('exit', done));
+      child.kill('SIGINT');
+      await ended;
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
 /** A backend that verifies what it gets, as `countersign backend` does. */
 export async function backend(key, secret) {
   const address = `127.0.0.1:${await freePort()}`;

@@ -216,6 +216,7 @@ pub async fn start(config: Config) -> Result<ControlPlane, StartError> {
         history,
         sealer,
         auditing,
+        explanations: api::Calls::default(),
         keystore,
         epoch,
         nodes,

@@ -11,6 +11,7 @@ import { t } from '../texts';
 import { Badge, Button, Command, Copy, Empty, Mono, PageHead, Search, Time, Wrong } from '../ui/basics';
 import { Dialog } from '../ui/dialog';
 import { type Column, Pager, Skeleton, Table } from '../ui/table';
+import { Changes } from './audit';
 import { BindDialog } from './bind';
 import { DeleteKey, RenameKey, ReplaceSecret } from './key_change';
 
@@ -36,7 +37,7 @@ export function KeyPage({ id }: { id: string }) {
     { name: 'environment', title: t.keys.environment, cell: (row) => <Badge>{row.environmentName}</Badge> },
     { name: 'state', title: t.keys.state, cell: (row) => <Badge kind={row.published ? 'good' : 'warn'} title={row.published ? undefined : t.keys.offlineHint}>{row.published ? t.keys.signs : t.keys.offline}</Badge> },
     { name: 'bound', title: t.keys.boundSince, cell: (row) => <Time at={row.bindTime} ago /> },
-    { name: 'operation', title: t.common.operation, kind: 'actions', cell: (row) => may('bind') && <Button kind="link" label={`${t.keys.unbind}: ${row.apiName}`} onClick={() => setUnbinding([row])}>{t.keys.unbind}</Button> },
+    { name: 'operation', title: t.common.operation, kind: 'actions', cell: (row) => may('operate') && <Button kind="link" label={`${t.keys.unbind}: ${row.apiName}`} onClick={() => setUnbinding([row])}>{t.keys.unbind}</Button> },
   ];
   const crumbs = <Link to="/keys">{t.keys.title}</Link>;
   if (!shown) {
@@ -50,9 +51,9 @@ export function KeyPage({ id }: { id: string }) {
   return (
     <>
       <PageHead title={shown.name} crumbs={crumbs}>
-        {may('write') && <Button onClick={() => setDialog('rename')}>{t.keys.rename}</Button>}
-        {may('write') && <Button onClick={() => setDialog('replace')}>{t.keys.replaceSecret}</Button>}
-        {may('write') && <Button kind="danger" onClick={() => setDialog('delete')}>{t.common.delete}</Button>}
+        {may('keys') && <Button onClick={() => setDialog('rename')}>{t.keys.rename}</Button>}
+        {may('keys') && <Button onClick={() => setDialog('replace')}>{t.keys.replaceSecret}</Button>}
+        {may('keys') && <Button kind="danger" onClick={() => setDialog('delete')}>{t.common.delete}</Button>}
       </PageHead>
       <dl class="facts card">
         <div><dt>{t.keys.type}</dt><dd><Badge>{t.keys.types[shown.type]}</Badge></dd></div>
@@ -67,8 +68,8 @@ export function KeyPage({ id }: { id: string }) {
           <h2 id="bound-apis">{t.keys.boundApis} <span class="count">{shown.bindingCount.toLocaleString('en')}</span></h2>
           {shown.bindingCount > 0 && <Search value={text} onText={(next) => { setText(next); setTokens(['']); }} label={t.bind.keyword} />}
           <span class="push" />
-          {chosen.size > 0 && may('bind') && <Button onClick={() => setUnbinding(rows.filter((row) => chosen.has(place(row))))}>{t.keys.unbindChosen(chosen.size)}</Button>}
-          {may('bind') && <Button kind="primary" icon="plus" onClick={() => setDialog('bind')}>{t.keys.selectApi}</Button>}
+          {chosen.size > 0 && may('operate') && <Button onClick={() => setUnbinding(rows.filter((row) => chosen.has(place(row))))}>{t.keys.unbindChosen(chosen.size)}</Button>}
+          {may('operate') && <Button kind="primary" icon="plus" onClick={() => setDialog('bind')}>{t.keys.selectApi}</Button>}
         </div>
         {list.failure && <Wrong failure={list.failure} onRetry={list.reload} />}
         {!list.data && list.loading && <Skeleton rows={3} />}
@@ -77,10 +78,14 @@ export function KeyPage({ id }: { id: string }) {
           : <Empty icon="api" title={t.keys.notBound}>{t.keys.notBoundHint}</Empty>)}
         {rows.length > 0 && (
           <>
-            <Table caption={t.keys.boundApis} rows={rows} columns={columns} id={place} nameOf={(row) => row.apiName} chosen={may('bind') ? chosen : undefined} onChoose={may('bind') ? setChosen : undefined} loading={list.loading} />
+            <Table caption={t.keys.boundApis} rows={rows} columns={columns} id={place} nameOf={(row) => row.apiName} chosen={may('operate') ? chosen : undefined} onChoose={may('operate') ? setChosen : undefined} loading={list.loading} />
             <Pager from={(tokens.length - 1) * PAGE} shown={rows.length} onBack={tokens.length > 1 ? () => setTokens(tokens.slice(0, -1)) : undefined} onOn={list.data?.nextPageToken ? () => setTokens([...tokens, list.data!.nextPageToken]) : undefined} />
           </>
         )}
+      </section>
+      <section class="card flush" aria-labelledby="history">
+        <div class="section-head"><h2 id="history">{t.keys.tabs.history}</h2></div>
+        <Changes resource={id} />
       </section>
       {dialog === 'bind' && <BindDialog signatureKey={shown} onClose={close} />}
       {dialog === 'delete' && <DeleteKey signatureKey={shown} onClose={close} />}

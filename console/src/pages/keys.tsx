@@ -7,7 +7,7 @@ import { Link, go, query, setQuery } from '../router';
 import { may } from '../session';
 import { t } from '../texts';
 import { Badge, Button, Empty, Mono, PageHead, Search, Select, Time, Wrong } from '../ui/basics';
-import { type Column, Pager, Skeleton, Table } from '../ui/table';
+import { type Column, type Order, Pager, Skeleton, Table } from '../ui/table';
 import { CreateKey } from './key_create';
 
 const PAGE = 25;
@@ -18,28 +18,30 @@ export function KeysPage() {
   const name = useRested(text);
   const type = query.value.get('type') ?? '';
   const bound = query.value.get('bound') ?? '';
+  const [order, setOrder] = useState<Order>({ by: 'create_time', down: true });
+  const orderBy = `${order.by}${order.down ? ' desc' : ''}`;
   const [tokens, setTokens] = useState<string[]>(['']);
   const filtered = Boolean(name || type || bound);
   useEffect(() => setQuery({ name }), [name]);
-  useEffect(() => setTokens(['']), [name, type, bound]);
+  useEffect(() => setTokens(['']), [name, type, bound, orderBy]);
   const pageToken = tokens[tokens.length - 1]!;
   const list = useLoad(
-    (signal) => keys.listSignatureKeys({ pageSize: PAGE, pageToken, nameContains: name, type: Number(type), bound: bound ? bound === 'yes' : undefined }, { signal }),
-    [pageToken, name, type, bound],
+    (signal) => keys.listSignatureKeys({ pageSize: PAGE, pageToken, nameContains: name, type: Number(type), bound: bound ? bound === 'yes' : undefined, orderBy, count: true }, { signal }),
+    [pageToken, name, type, bound, orderBy],
   );
   const rows = list.data?.signatureKeys ?? [];
   const columns: Column<SignatureKey>[] = [
-    { name: 'name', title: t.common.name, wide: true, cell: (key) => <Link to={`/keys/${key.id}`} class="strong">{key.name}</Link> },
-    { name: 'type', title: t.keys.type, cell: (key) => <Badge>{t.keys.types[key.type]}</Badge> },
-    { name: 'key', title: t.keys.key, cell: (key) => <Mono copy={t.common.copyThe(t.keys.key)}>{key.key}</Mono> },
-    { name: 'bound', title: t.keys.boundApis, cell: (key) => (key.bindingCount ? <Link to={`/keys/${key.id}`}>{t.keys.bindings(key.bindingCount)}</Link> : <span class="muted">{t.keys.boundNo}</span>) },
-    { name: 'create_time', title: t.common.created, cell: (key) => <Time at={key.createTime} ago /> },
-    { name: 'operation', title: t.common.operation, kind: 'actions', cell: (key) => may('bind') && <Button kind="link" label={`${t.keys.bindToApi}: ${key.name}`} onClick={() => go(`/keys/${key.id}`)}>{t.keys.bindToApi}</Button> },
+    { name: 'name', sort: true, title: t.common.name, wide: true, cell: (key) => <Link to={`/keys/${key.id}`} class="strong">{key.name}</Link> },
+    { name: 'type', sort: true, title: t.keys.type, cell: (key) => <Badge>{t.keys.types[key.type]}</Badge> },
+    { name: 'key', sort: true, title: t.keys.key, cell: (key) => <Mono copy={t.common.copyThe(t.keys.key)}>{key.key}</Mono> },
+    { name: 'binding_count', sort: true, title: t.keys.boundApis, cell: (key) => (key.bindingCount ? <Link to={`/keys/${key.id}`}>{t.keys.bindings(key.bindingCount)}</Link> : <span class="muted">{t.keys.boundNo}</span>) },
+    { name: 'create_time', sort: true, title: t.common.created, cell: (key) => <Time at={key.createTime} ago /> },
+    { name: 'operation', title: t.common.operation, kind: 'actions', cell: (key) => may('operate') && <Button kind="link" label={`${t.keys.bindToApi}: ${key.name}`} onClick={() => go(`/keys/${key.id}`)}>{t.keys.bindToApi}</Button> },
   ];
   return (
     <>
       <PageHead title={t.keys.title} lead={t.keys.lead}>
-        {may('write') && <Button kind="primary" icon="plus" onClick={() => setCreating(true)}>{t.keys.create}</Button>}
+        {may('keys') && <Button kind="primary" icon="plus" onClick={() => setCreating(true)}>{t.keys.create}</Button>}
       </PageHead>
       <div class="filters" role="search" aria-label={t.common.filters}>
         <Search value={text} onText={setText} label={t.keys.search} />
@@ -49,17 +51,18 @@ export function KeysPage() {
       {list.failure && <Wrong failure={list.failure} onRetry={list.reload} />}
       {!list.data && list.loading && <Skeleton />}
       {list.data && rows.length === 0 && !filtered && (
-        <Empty icon="key" title={t.keys.none} action={may('write') && <Button kind="primary" icon="plus" onClick={() => setCreating(true)}>{t.keys.create}</Button>}>{t.keys.noneHint}</Empty>
+        <Empty icon="key" title={t.keys.none} action={may('keys') && <Button kind="primary" icon="plus" onClick={() => setCreating(true)}>{t.keys.create}</Button>}>{t.keys.noneHint}</Empty>
       )}
       {list.data && rows.length === 0 && filtered && (
         <Empty icon="search" title={t.keys.noneFound} action={<Button onClick={() => { setText(''); setQuery({ name: '', type: '', bound: '' }); }}>{t.common.clear}</Button>}>{t.keys.noneFoundHint}</Empty>
       )}
       {rows.length > 0 && (
         <div class="card flush">
-          <Table caption={t.keys.title} rows={rows} columns={columns} id={(key) => key.id} nameOf={(key) => key.name} loading={list.loading} />
+          <Table caption={t.keys.title} rows={rows} columns={columns} id={(key) => key.id} nameOf={(key) => key.name} loading={list.loading} order={order} onOrder={setOrder} />
           <Pager
             from={(tokens.length - 1) * PAGE}
             shown={rows.length}
+            total={Number(list.data?.totalSize)}
             onBack={tokens.length > 1 ? () => setTokens(tokens.slice(0, -1)) : undefined}
             onOn={list.data?.nextPageToken ? () => setTokens([...tokens, list.data!.nextPageToken]) : undefined}
           />

@@ -12,7 +12,7 @@ use countersign_shared::text::{ApiName, Remark};
 use tonic::{Request, Response, Status};
 
 use super::api_fields::{self, UPDATABLE};
-use super::page::{Page, contains};
+use super::page::{Page, contains, total};
 use super::write::{Caller, Write};
 use super::{Api, status, views};
 use crate::clock;
@@ -71,12 +71,14 @@ impl Apis for Api {
         let view = self.engine.view();
         let wanted = ApiFilter::parse(&view.state, &request)?;
         let apis = view.state.apis().iter().filter(|(_, api)| wanted.takes(&view.state, api));
+        let total_size = total(request.count, apis.clone());
         let (ids, next_page_token) = page.of(apis.map(|(id, _)| (*id.as_bytes(), *id)));
         let apis = ids.into_iter().filter_map(|id| views::api(&view.state, id)).collect();
         Ok(Response::new(v1::ListApisResponse {
             apis,
             next_page_token,
             revision: view.tip.head.revision,
+            total_size,
         }))
     }
 
@@ -178,14 +180,21 @@ impl Apis for Api {
         };
         let places = state
             .publications()
-            .keys()
+            .iter()
+            .map(|(place, _)| place)
             .filter(|place| wanted.takes(state, **place) && bound(place));
+        let total_size = total(request.count, places.clone());
         let (places, next_page_token) =
             page.of(places.map(|p| ((*p.0.as_bytes(), *p.1.as_bytes()), *p)));
         let publications =
             places.into_iter().filter_map(|place| views::publication(state, place)).collect();
         let revision = view.tip.head.revision;
-        Ok(Response::new(v1::ListPublicationsResponse { publications, next_page_token, revision }))
+        Ok(Response::new(v1::ListPublicationsResponse {
+            publications,
+            next_page_token,
+            revision,
+            total_size,
+        }))
     }
 }
 

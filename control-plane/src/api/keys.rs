@@ -12,7 +12,8 @@ use countersign_shared::secret::Secret;
 use countersign_shared::text::KeyName;
 use tonic::{Request, Response, Status};
 
-use super::page::{Page, contains};
+use super::key_order::KeyOrder;
+use super::page::{Page, contains, total};
 use super::write::{Caller, Write};
 use super::{Api, status, views};
 use crate::clock;
@@ -88,7 +89,7 @@ impl SignatureKeys for Api {
         request: Request<v1::ListSignatureKeysRequest>,
     ) -> Result<Response<v1::ListSignatureKeysResponse>, Status> {
         let request = request.into_inner();
-        let page = Page::parse(request.page_size, &request.page_token)?;
+        let order = KeyOrder::parse(&request.order_by)?;
         let key_type = match request.r#type() {
             v1::SignatureKeyType::Unspecified => None,
             _ => Some(
@@ -105,13 +106,23 @@ impl SignatureKeys for Api {
                     .bound
                     .is_none_or(|bound| bound == (view.state.index().binding_count(**id) > 0))
         });
-        let (ids, next_page_token) = page.of(keys.map(|(id, _)| (*id.as_bytes(), *id)));
+        let total_size = total(request.count, keys.clone());
+        let (ids, next_page_token) = match order {
+            None => Page::parse(request.page_size, &request.page_token)?
+                .of(keys.map(|(id, _)| (*id.as_bytes(), *id))),
+            Some(order) => {
+                let page = Page::parse(request.page_size, &request.page_token)?;
+                let count = |id: KeyId| view.state.index().binding_count(id);
+                page.of((0_u64..).zip(order.sorted(keys.map(|(_, key)| &**key), count)))
+            }
+        };
         let signature_keys = ids.into_iter().filter_map(|id| views::key(&view.state, id)).collect();
         let revision = view.tip.head.revision;
         Ok(Response::new(v1::ListSignatureKeysResponse {
             signature_keys,
             next_page_token,
             revision,
+            total_size,
         }))
     }
 

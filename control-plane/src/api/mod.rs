@@ -12,6 +12,7 @@ mod environments;
 mod events;
 mod groups;
 mod guard;
+mod key_order;
 mod keys;
 mod nodes;
 mod page;
@@ -19,6 +20,7 @@ mod payload;
 mod server;
 mod status;
 mod trust;
+mod verification;
 mod views;
 mod write;
 
@@ -38,6 +40,7 @@ use crate::node_certificates::NodeCertificates;
 pub use audit::Auditing;
 pub use console::serve_console;
 pub use server::serve;
+pub use verification::Calls;
 
 /// What every service reads from.
 #[derive(Debug)]
@@ -46,6 +49,8 @@ pub struct Parts {
     pub history: History,
     pub sealer: Sealer,
     pub auditing: Auditing,
+    /// Of signatures that were explained.
+    pub explanations: Calls,
     pub keystore: KeystoreImage,
     pub epoch: u64,
     pub nodes: Arc<NodeRegistry>,

@@ -100,6 +100,11 @@ impl<P: Position> Page<P> {
     }
 }
 
+/// How many there are in all, where that was asked for: it takes a look at each.
+pub(super) fn total(wanted: bool, all: impl Iterator) -> u64 {
+    if wanted { all.count() as u64 } else { 0 }
+}
+
 pub(super) fn token<P: Position>(position: P) -> String {
     HEXLOWER.encode(&position.to_bytes())
 }

@@ -14,6 +14,7 @@ use countersign_proto::v1::events_server::EventsServer;
 use countersign_proto::v1::nodes_server::NodesServer;
 use countersign_proto::v1::signature_keys_server::SignatureKeysServer;
 use countersign_proto::v1::sync_server::SyncServer;
+use countersign_proto::v1::verification_server::VerificationServer;
 use countersign_transport::Incoming;
 use tonic::service::Routes;
 
@@ -39,6 +40,7 @@ pub async fn serve(
     health.set_serving::<BackupsServer<Api>>().await;
     health.set_serving::<NodesServer<Api>>().await;
     health.set_serving::<EnrolmentServer<Api>>().await;
+    health.set_serving::<VerificationServer<Api>>().await;
     health.set_serving::<SyncServer<Streams<LogSource>>>().await;
     let reflection = || {
         tonic_reflection::server::Builder::configure()
@@ -68,7 +70,8 @@ pub(super) fn management(api: Api) -> Routes {
         .add_service(EventsServer::new(api.clone()))
         .add_service(AuditServer::new(api.clone()))
         .add_service(BackupsServer::new(api.clone()))
-        .add_service(NodesServer::new(api))
+        .add_service(NodesServer::new(api.clone()))
+        .add_service(VerificationServer::new(api))
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -53,6 +53,11 @@ impl Caller {
         }
     }
 
+    /// Who, where that is a name.
+    pub(super) fn name(&self) -> &str {
+        self.actor.as_ref().map(Actor::as_str).unwrap_or_default()
+    }
+
     /// Why, as the request says.
     pub(super) fn because(self, reason: &str) -> Self {
         let reason = Reason::parse(reason).map_err(|e| InvalidField::new("reason", e));

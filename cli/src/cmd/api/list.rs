@@ -53,6 +53,7 @@ pub(super) async fn run(args: List, globals: &Globals) -> Result<(), Failure> {
             name_contains: args.name_contains.clone(),
             environment: args.env.clone(),
             bound: args.bound.wanted(),
+            count: false,
         };
         let reply = apis.list_apis(request).await?.into_inner();
         Ok((reply.apis, reply.next_page_token))

@@ -50,6 +50,8 @@ pub(super) async fn run(args: List, globals: &Globals) -> Result<(), Failure> {
             name: args.name.clone(),
             r#type: args.key_type.map(v1::SignatureKeyType::from).unwrap_or_default().into(),
             bound: args.bound.wanted(),
+            order_by: String::new(),
+            count: false,
         };
         let reply = keys.list_signature_keys(request).await?.into_inner();
         Ok((reply.signature_keys, reply.next_page_token))

@@ -53,6 +53,7 @@ pub(super) async fn run(args: List, globals: &Globals) -> Result<(), Failure> {
             api_group: args.group.clone(),
             api_name_contains: args.api_name_contains.clone(),
             bound: args.bound.wanted(),
+            count: false,
         };
         let reply = apis.list_publications(request).await?.into_inner();
         Ok((reply.publications, reply.next_page_token))

@@ -29,6 +29,8 @@ pub struct Explanation {
     /// What the signer of the given signature did, where that is known: one mistake, or two made
     /// together. Several where each of them explains it.
     pub causes: Vec<Vec<Mistake>>,
+    /// The canonical request as who makes the first cause's mistakes writes it.
+    pub mistaken_request: Option<Vec<u8>>,
 }
 
 impl Explanation {
@@ -79,8 +81,8 @@ pub fn explain(request: &Questioned<'_>, secret: &Secret) -> Result<Explanation,
         Found::Nowhere | Found::Repeated => return Err(Refusal::DateMissingOrUnsigned),
     };
     let right = Recipe::right(request, headers, date, secret);
-    let causes = if right.signature() == claim.signature {
-        Vec::new()
+    let (causes, mistaken_request) = if right.signature() == claim.signature {
+        (Vec::new(), None)
     } else {
         causes(&right, &changes(&right, request, claim.key), &claim.signature)
     };
@@ -90,6 +92,7 @@ pub fn explain(request: &Questioned<'_>, secret: &Secret) -> Result<Explanation,
         signature: hex(&right.signature()),
         given_signature: hex(&claim.signature),
         causes,
+        mistaken_request,
     })
 }
 
@@ -108,27 +111,41 @@ fn changes(right: &Recipe, request: &Questioned<'_>, key: &str) -> Vec<Change> {
     changes
 }
 
-fn causes(right: &Recipe, changes: &[Change], given: &[u8; 32]) -> Vec<Vec<Mistake>> {
-    let mut alone: Vec<Vec<Mistake>> = changes
-        .iter()
-        .filter(|(_, part)| right.with(part).signature() == *given)
-        .map(|(mistake, _)| vec![*mistake])
-        .collect();
+/// The causes, and what the first of them makes of the canonical request.
+fn causes(
+    right: &Recipe,
+    changes: &[Change],
+    given: &[u8; 32],
+) -> (Vec<Vec<Mistake>>, Option<Vec<u8>>) {
+    let mut mistaken = None;
+    let mut alone = Vec::new();
+    for (mistake, part) in changes {
+        let wrong = right.with(part);
+        if wrong.signature() == *given {
+            mistaken.get_or_insert_with(|| wrong.canonical_request());
+            alone.push(vec![*mistake]);
+        }
+    }
     alone.dedup();
     if !alone.is_empty() {
-        return alone;
+        return (alone, mistaken);
     }
     let mut pairs = Vec::new();
     for (position, (first, part)) in changes.iter().enumerate() {
         let once_wrong = right.with(part);
         for (second, other) in changes.iter().skip(position + 1) {
-            if !part.is_same_place(other) && once_wrong.with(other).signature() == *given {
+            if part.is_same_place(other) {
+                continue;
+            }
+            let twice_wrong = once_wrong.with(other);
+            if twice_wrong.signature() == *given {
+                mistaken.get_or_insert_with(|| twice_wrong.canonical_request());
                 pairs.push(vec![*first, *second]);
             }
         }
     }
     pairs.dedup();
-    pairs
+    (pairs, mistaken)
 }
 
 fn hex(signature: &[u8; 32]) -> String {
