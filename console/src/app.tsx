@@ -4,7 +4,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { Deeds } from './done';
 import { connected, head } from './live';
 import { Link, match, path } from './router';
-import { logOut, who } from './session';
+import { logOut, may, who } from './session';
 import { t } from './texts';
 import { theme, toggleTheme } from './theme';
 import { Empty, IconButton } from './ui/basics';
@@ -20,7 +20,7 @@ import { NodesPage } from './pages/nodes';
 import { OverviewPage } from './pages/overview';
 import { VerifyPage } from './pages/verify';
 
-const NAV: { title?: string; pages: { to: string; title: string; icon: string }[] }[] = [
+const NAV: { title?: string; pages: { to: string; title: string; icon: string; needs?: string }[] }[] = [
   { pages: [{ to: '/', title: t.overview.title, icon: 'overview' }] },
   {
     title: t.app.publishing,
@@ -31,7 +31,7 @@ const NAV: { title?: string; pages: { to: string; title: string; icon: string }[
   },
   {
     title: t.app.operating,
-    pages: [{ to: '/nodes', title: t.nodes.title, icon: 'node' }, { to: '/audit', title: t.audit.title, icon: 'audit' }, { to: '/verify', title: t.verify.title, icon: 'verify' }],
+    pages: [{ to: '/nodes', title: t.nodes.title, icon: 'node' }, { to: '/audit', title: t.audit.title, icon: 'audit', needs: 'audit' }, { to: '/verify', title: t.verify.title, icon: 'verify' }],
   },
 ];
 
@@ -52,7 +52,7 @@ function Frame() {
           {NAV.map((part, at) => (
             <div class="nav-part" key={at}>
               {part.title && <p class="nav-title">{part.title}</p>}
-              {part.pages.map((page) => (
+              {part.pages.filter((page) => !page.needs || may(page.needs)).map((page) => (
                 <Link key={page.to} to={page.to} class="nav-link" current={isCurrent(page.to)}><Icon name={page.icon} />{page.title}</Link>
               ))}
             </div>

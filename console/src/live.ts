@@ -4,7 +4,7 @@ import { computed, signal } from '@preact/signals';
 import type { Event } from './gen/countersign/v1/event_pb';
 import type { Node } from './gen/countersign/v1/node_pb';
 import { watching } from './rpc';
-import { loggedIn } from './session';
+import { loggedIn, may } from './session';
 
 const PAUSE_MS_MIN = 300;
 const PAUSE_MS_MAX = 4_000;
@@ -42,7 +42,8 @@ export function watch(): void {
     if (wanted && !stop) {
       stop = new AbortController();
       void following(stop.signal, watchNodes);
-      void following(stop.signal, watchEvents);
+      // Whoever may not see the log still sees its revision, by the nodes.
+      if (may('audit')) void following(stop.signal, watchEvents);
     } else if (!wanted && stop) {
       stop.abort();
       stop = undefined;

@@ -2,6 +2,7 @@
 // served this page. Nothing else is ever asked.
 import { createClient, type Interceptor } from '@connectrpc/connect';
 import { createGrpcWebTransport } from '@connectrpc/connect-web';
+import { Access } from './gen/countersign/v1/access_pb';
 import { Apis } from './gen/countersign/v1/api_pb';
 import { ApiGroups } from './gen/countersign/v1/api_group_pb';
 import { Audit } from './gen/countersign/v1/audit_pb';
@@ -33,6 +34,7 @@ const calls = createGrpcWebTransport({ ...options, defaultTimeoutMs: CALL_MS_MAX
 // A stream has no end of its own.
 const streams = createGrpcWebTransport(options);
 
+export const access = createClient(Access, calls);
 export const keys = createClient(SignatureKeys, calls);
 export const bindings = createClient(Bindings, calls);
 export const apis = createClient(Apis, calls);

@@ -83,10 +83,10 @@ export function KeyPage({ id }: { id: string }) {
           </>
         )}
       </section>
-      <section class="card flush" aria-labelledby="history">
+      {may('audit') && <section class="card flush" aria-labelledby="history">
         <div class="section-head"><h2 id="history">{t.keys.tabs.history}</h2></div>
         <Changes resource={id} />
-      </section>
+      </section>}
       {dialog === 'bind' && <BindDialog signatureKey={shown} onClose={close} />}
       {dialog === 'delete' && <DeleteKey signatureKey={shown} onClose={close} />}
       {dialog === 'rename' && <RenameKey signatureKey={shown} onClose={close} />}

@@ -1,7 +1,8 @@
 // Log in by a token; where the control plane asks for none, nobody sees this page.
 import { useEffect, useState } from 'preact/hooks';
 import { asFailure, type Failure } from '../failure';
-import { environments } from '../rpc';
+import { OperatorRole } from '../gen/countersign/v1/access_pb';
+import { access } from '../rpc';
 import { loginReason, token, who } from '../session';
 import { t } from '../texts';
 import { Button, Field, Note, TextInput, Wrong } from '../ui/basics';
@@ -17,12 +18,23 @@ export function LoginPage() {
     setFailure(undefined);
     token.value = shown;
     try {
-      await environments.listEnvironments({ pageSize: 1 });
-      who.value = { name: shown ? 'token' : t.app.localAdmin, roles: [], byToken: shown !== '' };
+      const known = await access.whoAmI({});
+      const isLocal = known.by === 'local';
+      who.value = {
+        name: isLocal ? t.app.localAdmin : known.operator,
+        permissions: isLocal ? undefined : new Set(known.rights),
+        roles: known.grants.map((grant) => OperatorRole[grant.role]!.toLowerCase().replace('_', '-')),
+        byToken: known.by === 'token',
+      };
       loginReason.value = '';
     } catch (error) {
       token.value = '';
       const why = asFailure(error);
+      // A control plane that knows nobody by name: everybody on its machine may do everything.
+      if (why.status === 'UNIMPLEMENTED') {
+        who.value = { name: t.app.localAdmin, roles: [], byToken: false };
+        return;
+      }
       if (shown || why.status !== 'UNAUTHENTICATED') setFailure(why);
       setAsked(true);
     }

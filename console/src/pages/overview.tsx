@@ -21,9 +21,9 @@ export function OverviewPage() {
     const count = { pageSize: 1, count: true } as const;
     const [allKeys, all, signed, unsigned, recent] = await Promise.all([
       keys.listSignatureKeys(count, { signal }), apis.listApis(count, { signal }), apis.listPublications({ ...count, bound: true }, { signal }),
-      apis.listPublications({ pageSize: SHOWN, count: true, bound: false }, { signal }), events.listEvents({ pageSize: SHOWN, descending: true }, { signal }),
+      apis.listPublications({ pageSize: SHOWN, count: true, bound: false }, { signal }), may('audit') ? events.listEvents({ pageSize: SHOWN, descending: true }, { signal }) : undefined,
     ]);
-    return { keys: Number(allKeys.totalSize), apis: Number(all.totalSize), signed: Number(signed.totalSize), unsigned: Number(unsigned.totalSize), open: unsigned.publications, recent: recent.events, names: await namesOf(recent.events, signal) };
+    return { keys: Number(allKeys.totalSize), apis: Number(all.totalSize), signed: Number(signed.totalSize), unsigned: Number(unsigned.totalSize), open: unsigned.publications, recent: recent?.events ?? [], names: await namesOf(recent?.events ?? [], signal) };
   }, []);
   const shown = counts.data;
   const all = [...nodes.value.values()].filter((node) => !node.relay);
@@ -47,10 +47,10 @@ export function OverviewPage() {
           </ul>
           {(shown.keys === 0 || shown.signed === 0) && <Steps keys={shown.keys} published={shown.signed + shown.unsigned} signed={shown.signed} />}
           <div class="halves">
-            <section class="card flush" aria-labelledby="recent">
+            {may('audit') && <section class="card flush" aria-labelledby="recent">
               <div class="section-head"><h2 id="recent">{t.overview.recent}</h2><span class="push" /><Link to="/audit">{t.overview.allChanges}</Link></div>
               <ul class="events">{shown.recent.map((event) => <li key={String(event.revision)}><EventLine event={event} name={shown.names.get(event.revision)} /></li>)}</ul>
-            </section>
+            </section>}
             {shown.open.length > 0 && (
               <section class="card flush" aria-labelledby="unsigned">
                 <div class="section-head"><h2 id="unsigned">{t.overview.unsignedTitle} <span class="count">{shown.unsigned.toLocaleString('en')}</span></h2></div>
@@ -70,7 +70,7 @@ export function OverviewPage() {
 /** What the events concern, by name. */
 async function namesOf(recent: Event[], signal: AbortSignal): Promise<Map<bigint, string>> {
   const names = new Map<bigint, string>();
-  if (recent.length === 0 || !may('audit')) return names;
+  if (recent.length === 0) return names;
   const range = { revisionFrom: recent[recent.length - 1]!.revision, revisionTo: recent[0]!.revision };
   for await (const change of audit.listChanges(range, { signal })) names.set(change.event!.revision, named(change.differences[0]));
   return names;
