@@ -52,7 +52,7 @@ const en = {
       API_ALREADY_BOUND: 'Choose to replace the bound key, or unbind it first.',
       KEY_STILL_BOUND: 'Unbind it first, or delete it together with its bindings.',
       REVISION_MISMATCH: 'Somebody else changed something meanwhile. Look at it again and repeat the change.',
-      QUOTA_EXCEEDED: 'Delete what is no longer needed, or raise the quota with a flag of `countersign control-plane`.',
+      QUOTA_EXCEEDED: 'Delete what is no longer needed, or raise the quota with a flag of countersign control-plane.',
       PERMISSION_DENIED: 'Ask an administrator for a role that allows it.',
       DISK_FULL: 'Make room on the disk of the control plane.',
       STOPPING: 'The control plane is restarting. Try again in a moment.',
@@ -60,7 +60,7 @@ const en = {
   },
   login: {
     title: 'Log in',
-    lead: 'Show a token that an administrator made for you with `countersign token create`.',
+    lead: 'Show a token that an administrator made for you (countersign token create).',
     token: 'Token',
     tokenHint: 'It stays in the memory of this page, until you log out, reload or have been away for 15 minutes.',
     enter: 'Log in',
@@ -152,7 +152,7 @@ const en = {
     publishedHint: 'published, over all environments', signedHint: 'published with a signature key', unsignedHint: 'published without a signature key', keysHint: 'of both types',
     nodesHint: (stale: number) => (stale === 0 ? 'all heard from' : count(stale, 'is silent or gone', 'are silent or gone')),
     warnUnsigned: (n: number) => `${count(n, 'API is', 'APIs are')} published without a signature key: ${n === 1 ? 'its' : 'their'} backends cannot tell your requests from others.`,
-    warnNoNode: 'No node is connected: nothing is proxied or signed. Start one with `countersign data-plane`.',
+    warnNoNode: 'No node is connected: nothing is proxied or signed. Start one: countersign data-plane.',
     more: (n: number) => `and ${n.toLocaleString('en')} more`,
     bind: 'Bind a key',
     recent: 'Newest changes', allChanges: 'All changes',
@@ -212,10 +212,10 @@ const en = {
   },
   verify: {
     title: 'Verify', lead: 'Why does a backend refuse a request? Paste it as it arrived, and the control plane takes its signature apart with the secret that it keeps. The secret is shown to nobody.',
-    request: 'Captured request', requestHint: 'As it went over the wire: request line, headers, an empty line, the body. Or as `curl -v` shows it.', key: 'Signature key', keyAuto: 'As the request names it', hosts: 'Other host names', hostsHint: 'Hosts that the signer may have meant, with commas between.', explain: 'Explain', theirs: 'Canonical request of the backend', theirsHint: 'What the backend logs. It is compared line by line, here in the browser.',
+    request: 'Captured request', requestHint: 'As it went over the wire: request line, headers, an empty line, the body. Or as curl -v shows it.', key: 'Signature key', keyAuto: 'As the request names it', hosts: 'Other host names', hostsHint: 'Hosts that the signer may have meant, with commas between.', explain: 'Explain', theirs: 'Canonical request of the backend', theirsHint: 'What the backend logs. It is compared line by line, here in the browser.',
     fits: 'The signature fits', fitsLead: 'It was made with this secret for exactly this request.', differs: 'The signature does not fit', unknown: 'No known mistake makes this signature. Compare the secret fingerprint with the one of the backend, and the lines below with what the signer logs.', cause: 'Cause', remedy: 'What to do', signer: (what: string) => `The signer ${what}.`,
     canonical: 'Canonical request', toSign: 'String to sign', right: 'as it has to be', wrong: 'as the signer wrote it', backendWrote: 'as the backend wrote it', same: 'Both are the same.', noKey: 'The request names no signature key in its Authorization header. Choose one.', unknownKey: (key: string) => `There is no signature key with the key ${key}. Choose one.`, noRequest: 'A request begins with a line such as `GET /orders HTTP/1.1`.',
-    empty: 'Nothing explained yet', emptyHint: 'Paste a request, or try the example.', example: 'Example',
+    empty: 'Nothing explained yet', emptyHint: 'Paste a request and click Explain.',
   },
 };
 

@@ -144,3 +144,21 @@ test('a page of another origin gets nothing, and so does another name for this m
   assert.match(page.headers.get('content-security-policy'), /default-src 'none'/);
   assert.equal(page.headers.get('x-frame-options'), 'DENY');
 });
+
+test('a captured request is explained: one that fits, and one that was changed on its way', async () => {
+  const page = await open(chrome, plane, { path: '/verify' });
+  const sent = await (await fetch(`${plane.proxy}/demo/hello?name=world`)).text();
+  const header = (name) => new RegExp(`\\["${name}","([^"]*)"\\]`).exec(sent)[1];
+  const captured = (query) => `GET /demo/hello?${query} HTTP/1.1\nhost: ${header('host')}\nx-sdk-date: ${header('x-sdk-date')}\nauthorization: ${header('authorization')}\n\n`;
+  await page.getByLabel('Captured request').fill(captured('name=world'));
+  await page.getByRole('button', { name: 'Explain' }).click();
+  await page.getByText('The signature fits').waitFor();
+  await page.getByLabel('Captured request').fill(captured('name=mallory'));
+  await page.getByRole('button', { name: 'Explain' }).click();
+  await page.getByText('The signature does not fit').waitFor();
+  await page.getByText('name=mallory').first().waitFor();
+  await page.getByLabel('Captured request').fill('no request');
+  await page.getByRole('button', { name: 'Explain' }).click();
+  await page.getByText('A request begins with a line such as').waitFor();
+  await page.context().close();
+});

@@ -74,14 +74,14 @@ export async function dev(more = []) {
 }
 
 /** A control plane alone, without a node. */
-export async function controlPlane(more = []) {
+export async function controlPlane(more = [], scheme = 'http') {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-console-'));
   const [listen, console, status] = [await freePort(), await freePort(), await freePort()].map((port) => `127.0.0.1:${port}`);
-  const child = spawn(BINARY, ['control-plane', '--plaintext', '--data-dir', join(folder, 'data'), '--listen', listen, '--console-listen', console, '--status-listen', status, '--log-level', 'warn', ...more], { stdio: 'ignore' });
+  const child = spawn(BINARY, ['control-plane', ...(scheme === 'http' ? ['--plaintext'] : []), '--data-dir', join(folder, 'data'), '--listen', listen, '--console-listen', console, '--status-listen', status, '--log-level', 'warn', ...more], { stdio: 'ignore' });
   await until('the control plane', async () => (await fetch(`http://${status}/ready`)).ok);
   return {
-    console: `http://${console}`,
-    grpc: `http://${listen}`,
+    console: `${scheme}://${console}`,
+    grpc: `${scheme}://${listen}`,
     async end() {
       const ended = new Promise((done) => child.once('exit', done));
       child.kill('SIGINT');
@@ -127,7 +127,7 @@ export async function browser() {
 
 /** A page that notes every request to elsewhere and every error. */
 export async function open(chrome, plane, { theme = 'light', size = { width: 1360, height: 850 }, path = '/' } = {}) {
-  const context = await chrome.newContext({ viewport: size, colorScheme: theme, reducedMotion: 'reduce', permissions: ['clipboard-read', 'clipboard-write'] });
+  const context = await chrome.newContext({ viewport: size, colorScheme: theme, reducedMotion: 'reduce', ignoreHTTPSErrors: true, permissions: ['clipboard-read', 'clipboard-write'] });
   const page = await context.newPage();
   page.setDefaultTimeout(WAIT_MS_MAX);
   page.wrong = [];

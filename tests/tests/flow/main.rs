@@ -8,6 +8,7 @@ mod binding;
 mod bodies;
 mod command_line;
 mod events;
+mod explaining;
 mod gateway;
 mod lists;
 mod operations;
