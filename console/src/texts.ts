@@ -23,12 +23,12 @@ const en = {
   },
   common: {
     ok: 'OK', cancel: 'Cancel', close: 'Close', done: 'Done', retry: 'Try again', copied: 'Copied', optional: 'optional', loading: 'Loading',
-    dismiss: 'Dismiss', breadcrumb: 'Where this is', justNow: 'just now', all: 'All', any: 'Any', name: 'Name', remark: 'Remark', save: 'Save', delete: 'Delete', edit: 'Edit', create: 'Create',
-    created: 'Created', changed: 'Changed', operation: 'Operation', yes: 'yes', no: 'no', id: 'ID', none: 'none', filters: 'Filters', clear: 'Clear filters',
+    dismiss: 'Dismiss', breadcrumb: 'Where this is', justNow: 'just now', all: 'All', any: 'Any', name: 'Name', remark: 'Remark', delete: 'Delete', edit: 'Edit', create: 'Create',
+    created: 'Created', changed: 'Changed', operation: 'Operation', id: 'ID', none: 'none', filters: 'Filters', clear: 'Clear filters',
     copyThe: (what: string) => `Copy: ${what}`,
     remarkHint: 'At most 255 characters.',
     reason: 'Reason',
-    reasonHint: 'Why. It is kept in the audit.',
+    
   },
   table: {
     chooseAll: 'Choose all rows of this page',
@@ -88,8 +88,6 @@ const en = {
       key: 'Key', keyHint: { 1: '8–32 letters, digits, _ or -. Leave it empty to have one made.', 2: '4–32 letters, digits, _ or -, first a letter. Leave it empty to have one made.' } as Record<number, string>,
       secret: 'Secret', secretHint: { 1: '16–64 letters, digits or _-!@#$%. Leave it empty to have one made.', 2: '8–64 letters, digits or _-!@#$%. Leave it empty to have one made.' } as Record<number, string>,
       confirm: 'Confirm Secret', confirmHint: 'Enter the secret again.',
-      generate: 'Generate the secret', generateHint: 'The control plane makes it up, and shows it once.',
-      own: 'Enter a secret of my own',
       differs: 'The two secrets are not the same.',
       show: 'Show', hide: 'Hide',
     },
@@ -180,7 +178,7 @@ const en = {
   },
   groups: {
     title: 'API Groups', lead: 'A group holds APIs and the host names under which they are called.', create: 'Create API Group', edit: 'Edit API Group', domains: 'Domains', domainsHint: 'One host name to a line. Without any, the group answers on every host.', anyHost: 'any host',
-    nameHint: '3–255 characters, first a letter or digit.', apis: 'APIs', showApis: 'Show APIs',
+    nameHint: '3–255 characters, first a letter or digit.', apis: 'APIs', 
     none: 'No API group yet', noneHint: 'Create one, then create APIs in it.',
     created: (name: string) => `API group ${name} was created.`, changed: (name: string) => `API group ${name} was changed.`, deleted: (name: string) => `API group ${name} was deleted.`,
     deleteTitle: (name: string) => `Delete ${name}?`, deleteLead: 'A group can be deleted when it has no APIs any more. Its name and domains become free.',
@@ -200,7 +198,7 @@ const en = {
   },
   audit: {
     title: 'Audit', lead: 'Every change, in the order in which it happened. Nothing is ever left out or altered.', changes: 'Changes', moment: 'State at a moment', refused: 'Refused', proof: 'Verify',
-    actor: 'Who', type: 'What', from: 'From', to: 'Until', anyType: 'Everything', when: 'When', change: 'Change', revision: 'Revision', reason: 'Why', source: 'From where',
+    actor: 'Who', type: 'What', from: 'From', to: 'Until', anyType: 'Everything', change: 'Change', revision: 'Revision', reason: 'Why', source: 'From where',
     none: 'Nothing fits the filters', noneHint: 'Try another time, or clear the filters.', show: 'What changed', created: 'was made', deleted: 'is gone', before: 'Before', after: 'After', nothing: 'This event changed no resource.', export: 'Export', exportHint: 'The changes that are shown here, as JSON lines',
     momentLead: 'Move the slider to see what was there, published and bound.', at: (revision: bigint) => `Revision ${revision.toLocaleString('en')}`, now: 'now', back: 'One change back', forward: 'One change on',
     refusedLead: 'Writes that were refused, newest first. They are kept beside the log, bounded.', refusedNone: 'No write was refused', status: 'Status', call: 'Call', error: 'Error',

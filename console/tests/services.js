@@ -1,5 +1,7 @@
 // The services as the page has them, for tests that call by themselves: the generated files, with
 // their types taken off.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { build } from 'vite';
 
 export async function services() {
@@ -8,10 +10,12 @@ export async function services() {
     build: { write: false, lib: { entry: 'services.entry.ts', formats: ['es'] }, minify: false, rolldownOptions: { external: [/^@bufbuild/] } },
   });
   const { code } = (Array.isArray(built) ? built[0] : built).output[0];
-  const { writeFileSync, mkdtempSync } = await import('node:fs');
-  const { join } = await import('node:path');
   // Beside node_modules, so that what it imports is found.
-  const file = join(mkdtempSync(join(import.meta.dirname, '../node_modules/.services-')), 'services.mjs');
-  writeFileSync(file, code);
-  return import(file);
+  const folder = mkdtempSync(join(import.meta.dirname, '../node_modules/.services-'));
+  try {
+    writeFileSync(join(folder, 'services.mjs'), code);
+    return await import(join(folder, 'services.mjs'));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }

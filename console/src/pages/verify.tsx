@@ -1,7 +1,6 @@
 // Verify: a captured request, taken apart with the secret that the control plane keeps.
 import { useState } from 'preact/hooks';
 import { parseCapture } from '../capture';
-import type { Failure } from '../failure';
 import type { ExplainRequestResponse } from '../gen/countersign/v1/verification_pb';
 import type { SignatureKey } from '../gen/countersign/v1/signature_key_pb';
 import { useLoad } from '../load';
@@ -51,17 +50,13 @@ export function VerifyPage() {
           <div><Button kind="primary" type="submit" busy={busy} disabled={!request.trim()}>{t.verify.explain}</Button></div>
         </form>
         <section class="stack" aria-live="polite" aria-label={t.verify.explain}>
-          {failure && <Refusal failure={failure} />}
+          {failure && <Wrong failure={failure} />}
           {!told && !failure && <Empty icon="verify" title={t.verify.empty}>{t.verify.emptyHint}</Empty>}
           {told && <Told told={told} theirs={theirs} />}
         </section>
       </div>
     </>
   );
-}
-
-function Refusal({ failure }: { failure: Failure }) {
-  return <Wrong failure={failure} />;
 }
 
 function Told({ told, theirs }: { told: ExplainRequestResponse; theirs: string }) {
