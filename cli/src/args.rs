@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser};
+use countersign_shared::secret::Secret;
 use countersign_transport::{CertificateFiles, ClientFiles};
 
 use crate::client::ControlPlane;
@@ -77,6 +78,12 @@ pub(crate) struct Globals {
     #[arg(hide_env_values = true)]
     pub(crate) control_plane_key: Option<PathBuf>,
 
+    /// A file with a bearer token, which says who calls in the place of a certificate; or the token
+    /// itself in `COUNTERSIGN_TOKEN`
+    #[arg(long, global = true, value_name = "FILE", env = "COUNTERSIGN_TOKEN_FILE")]
+    #[arg(hide_env_values = true)]
+    pub(crate) token_file: Option<PathBuf>,
+
     /// How results are printed
     #[arg(
         long,
@@ -95,14 +102,26 @@ impl Globals {
     /// Connects to the first control plane that answers.
     pub(crate) async fn plane(&self) -> Result<ControlPlane, Failure> {
         let mut failure = Failure::usage("no control plane is named");
-        let files = self.tls()?;
+        let (files, token) = (self.tls()?, self.token()?);
         for address in &self.control_plane {
-            match ControlPlane::connect(address, &files).await {
+            match ControlPlane::connect(address, &files, token.as_ref()).await {
                 Ok(plane) => return Ok(plane),
                 Err(reason) => failure = reason,
             }
         }
         Err(failure)
+    }
+
+    /// What says who calls, where a certificate does not.
+    fn token(&self) -> Result<Option<Secret>, Failure> {
+        let text = match &self.token_file {
+            Some(path) => std::fs::read_to_string(path).map_err(|error| {
+                Failure::usage(format!("--token-file {}: {error}", path.display()))
+            })?,
+            None => std::env::var("COUNTERSIGN_TOKEN").unwrap_or_default(),
+        };
+        let text = text.trim();
+        Ok((!text.is_empty()).then(|| Secret::new(text.to_owned())))
     }
 
     /// Whom control planes are trusted by, and what is shown to them.

@@ -6,6 +6,7 @@ mod refusal;
 use std::time::Duration;
 
 use countersign_proto::v1;
+use countersign_shared::secret::Secret;
 use countersign_transport::{ClientFiles, client};
 pub(crate) use tonic::Response;
 use tonic::metadata::{Ascii, MetadataValue};
@@ -35,14 +36,20 @@ pub(crate) struct ControlPlane {
 
 impl ControlPlane {
     /// Connects to an address such as `https://10.0.0.1:7400`.
-    pub(crate) async fn connect(address: &str, files: &ClientFiles) -> Result<Self, Failure> {
+    /// A token goes where a certificate would: over TLS, or to this machine.
+    pub(crate) async fn connect(
+        address: &str,
+        files: &ClientFiles,
+        token: Option<&Secret>,
+    ) -> Result<Self, Failure> {
+        let bearer = token.map(bearer).transpose()?;
         let endpoint = endpoint(address)?;
         if endpoint.uri().scheme_str() == Some("https") {
             files.check().map_err(|error| Failure::usage(error.to_string()))?;
         }
         let channel = client::connect(&endpoint, files).await;
         let channel = channel.map_err(|error| unreachable(address, &error))?;
-        Ok(Self { wire: InterceptedService::new(channel, Caller { actor: actor() }) })
+        Ok(Self { wire: InterceptedService::new(channel, Caller { actor: actor(), bearer }) })
     }
 }
 
@@ -58,6 +65,7 @@ macro_rules! clients {
 }
 
 clients! {
+    access: access_client::AccessClient
     environments: environments_client::EnvironmentsClient
     api_groups: api_groups_client::ApiGroupsClient
     apis: apis_client::ApisClient
@@ -73,13 +81,26 @@ clients! {
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     actor: MetadataValue<Ascii>,
+    bearer: Option<MetadataValue<Ascii>>,
 }
 
 impl Interceptor for Caller {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
         request.metadata_mut().insert("countersign-actor", self.actor.clone());
+        if let Some(bearer) = &self.bearer {
+            request.metadata_mut().insert("authorization", bearer.clone());
+        }
         Ok(request)
     }
+}
+
+fn bearer(token: &Secret) -> Result<MetadataValue<Ascii>, Failure> {
+    let value = MetadataValue::try_from(format!("Bearer {}", token.expose()));
+    let mut value =
+        value.map_err(|_| Failure::usage("the token has characters that no token has"))?;
+    // So that it is shown nowhere.
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 fn endpoint(address: &str) -> Result<Endpoint, Failure> {

@@ -36,6 +36,8 @@ named! {
     Event GetCheckpointResponse Resource Attempt
     Node GetNodeResponse WaitForRevisionResponse RevokeNodeResponse KnownNode
     NodeToken CreateNodeTokenResponse RevokeNodeTokenResponse
+    Grant GrantAccessResponse RevokeAccessResponse Token CreateTokenResponse RevokeTokenResponse
+    WhoAmIResponse
 }
 
 /// A message as it is shown by itself, such as one element of a list.

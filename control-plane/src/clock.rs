@@ -53,6 +53,10 @@ pub(crate) fn new_secret() -> Secret {
 }
 
 /// A token for a node: 256 random bits, behind what scanners of sources know it by.
+pub(crate) fn random_bytes() -> [u8; 32] {
+    random()
+}
+
 pub(crate) fn new_token() -> String {
     format!("csnt_{}", data_encoding::BASE64URL_NOPAD.encode(&random::<32>()))
 }

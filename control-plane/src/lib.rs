@@ -3,10 +3,13 @@
 //! `log`, `countersign_shared::state::State::apply`, `project` and `publisher`; from there on nodes' streams
 //! carry it, which are `countersign_feed`'s.
 
+pub mod admission;
 pub mod api;
 pub mod attempts;
 pub mod audit;
 pub mod backup;
+mod bearer;
+mod bootstrap;
 mod clock;
 pub mod command;
 pub mod decide;
@@ -28,8 +31,9 @@ pub mod source;
 mod start;
 mod status;
 
+pub use bootstrap::FILE as BOOTSTRAP_TOKEN_FILE;
 pub use countersign_feed::scope::{Rule as ScopeRule, Scope};
 pub use countersign_feed::turns::AtOnce;
 pub use decide::Limits;
 pub use node_certificates::NodeCertificateConfig;
-pub use start::{Config, ControlPlane, StartError, start};
+pub use start::{CALLS_PER_SECOND, Config, ControlPlane, StartError, start};

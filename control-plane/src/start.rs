@@ -23,7 +23,9 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle as Task;
 
+use crate::admission::Admission;
 use crate::api::{self, Api, Parts};
+use crate::bootstrap::{self, BootstrapError};
 use crate::command::{Authority, Command, Request};
 use crate::engine::{EngineHandle, ExecuteError};
 use crate::keystore::{KeystoreError, MasterKeyError};
@@ -64,7 +66,16 @@ pub struct Config {
     pub node_scope: Scope,
     /// How nodes get their certificates here, if they do.
     pub node_certificates: NodeCertificateConfig,
+    /// Whether clear text on loopback is as strict as TLS: who shows nothing may do nothing.
+    pub require_credentials: bool,
+    /// How many calls an operator may make.
+    pub calls_per_second: u32,
+    /// Whether a first token is made although there is an admin.
+    pub new_bootstrap_token: bool,
 }
+
+/// Unless somebody wants another rate.
+pub const CALLS_PER_SECOND: u32 = 1_000;
 
 impl Default for Config {
     fn default() -> Self {
@@ -81,6 +92,9 @@ impl Default for Config {
             snapshots_at_once: AtOnce::default(),
             node_scope: Scope::default(),
             node_certificates: NodeCertificateConfig::default(),
+            require_credentials: false,
+            calls_per_second: CALLS_PER_SECOND,
+            new_bootstrap_token: false,
         }
     }
 }
@@ -111,6 +125,8 @@ pub enum StartError {
          that one alone: a second replica cannot serve yet. Stop that one, or give another --etcd-prefix"
     )]
     SecondReplica { leader: String },
+    #[error(transparent)]
+    Bootstrap(#[from] BootstrapError),
     #[error("a thread could not be started: {0}")]
     Thread(std::io::Error),
 }
@@ -139,6 +155,7 @@ pub async fn start(config: Config) -> Result<ControlPlane, StartError> {
         }
         (transport, _) => transport,
     };
+    let is_strict = config.require_credentials || transport != Transport::Plaintext;
     let incoming = Incoming::new(grpc, transport.clone(), ClientCertificates::Taken)?;
     let (console, console_address) = match config.console_listen {
         Some(address) => {
@@ -161,7 +178,7 @@ pub async fn start(config: Config) -> Result<ControlPlane, StartError> {
     );
 
     let opening = Opening {
-        whereabouts: Whereabouts { data_dir: config.data_dir, etcd: config.etcd },
+        whereabouts: Whereabouts { data_dir: config.data_dir.clone(), etcd: config.etcd },
         master_key_file: config.master_key_file,
         limits: config.limits,
     };
@@ -177,6 +194,16 @@ pub async fn start(config: Config) -> Result<ControlPlane, StartError> {
     if head.revision == 0 {
         create_log(&engine, log_id).await?;
     }
+
+    if is_strict {
+        bootstrap::prepare(&engine, &config.data_dir, config.new_bootstrap_token).await?;
+    }
+    let admission = Admission::new(
+        config.require_credentials,
+        config.calls_per_second,
+        config.data_dir.join("token-use"),
+        &mut registry,
+    );
 
     let (stop, stopping) = watch::channel(false);
     if let Some(pulse) = pulse {
@@ -217,6 +244,8 @@ pub async fn start(config: Config) -> Result<ControlPlane, StartError> {
         sealer,
         auditing,
         explanations: api::Calls::default(),
+        admission,
+        data_dir: config.data_dir,
         keystore,
         epoch,
         nodes,
@@ -230,6 +259,7 @@ pub async fn start(config: Config) -> Result<ControlPlane, StartError> {
     if let Some(incoming) = console {
         servers.push(serving_console(api.clone(), incoming, stopping.clone()));
     }
+    servers.push(tokio::spawn(api.clone().keep_uses(stopping.clone())));
     servers.push(serving(api, streams, incoming, stopping.clone()));
     servers.push(tokio::spawn(engine.clone().keep_forgetting(stopping.clone())));
     if let Some(listener) = status_listener {

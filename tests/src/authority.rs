@@ -6,11 +6,15 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use countersign_control_plane::NodeCertificateConfig;
+use countersign_control_plane::{BOOTSTRAP_TOKEN_FILE, NodeCertificateConfig};
+use countersign_proto::v1;
+use countersign_proto::v1::access_client::AccessClient;
 use countersign_transport::ca::{self, Pair, Subject};
 use countersign_transport::{
     CertificateFiles, ClientFiles, Identity, Role, ServerFiles, Transport,
 };
+
+use tonic::Request;
 
 use crate::{Management, Plane};
 
@@ -70,11 +74,13 @@ impl Authority {
     /// A control plane that gives nodes their certificates, by this other CA.
     pub async fn enrolling_plane(&self, nodes: &Self, lifetime: Duration) -> Plane {
         let ca = Some(nodes.signing());
-        Plane::start_with(|config| {
+        let plane = Plane::start_with(|config| {
             config.transport = self.transport(config.listen);
             config.node_certificates = NodeCertificateConfig { ca, lifetime };
         })
-        .await
+        .await;
+        self.make_admins(&plane, &["ann"]).await;
+        plane
     }
 
     /// Its own certificate and key.
@@ -94,10 +100,53 @@ impl Authority {
         ClientFiles { ca: Some(self.certificate()), own: Some(own) }
     }
 
-    /// A control plane that shows its certificate and lets in whom it vouches for.
+    /// A control plane that shows its certificate and lets in whom it vouches for. The operator
+    /// `ann` is its admin.
     pub async fn plane(&self) -> Plane {
+        let plane = self.plane_without_admin().await;
+        self.make_admins(&plane, &["ann"]).await;
+        plane
+    }
+
+    /// The same as it is after its first start.
+    pub async fn plane_without_admin(&self) -> Plane {
         Plane::start_with(|config| config.transport = self.transport(config.listen)).await
     }
+
+    /// Makes these operators admins of a control plane that has none yet.
+    pub async fn make_admins(&self, plane: &Plane, names: &[&str]) {
+        let token = bootstrap_token(plane);
+        let channel = management(plane, &self.nobody()).channel();
+        for name in names {
+            let grant = v1::Grant {
+                operator: (*name).to_owned(),
+                role: v1::OperatorRole::Admin.into(),
+                ..v1::Grant::default()
+            };
+            let request = v1::GrantAccessRequest { grant: Some(grant), ..Default::default() };
+            let mut access = AccessClient::new(channel.clone());
+            access.grant_access(with_token(request, &token)).await.unwrap();
+        }
+    }
+
+    /// Who trusts in the CA and shows no certificate.
+    pub fn nobody(&self) -> ClientFiles {
+        ClientFiles { ca: Some(self.certificate()), own: None }
+    }
+}
+
+/// The first token of a control plane that has no admin yet.
+pub fn bootstrap_token(plane: &Plane) -> String {
+    let path = plane.data_dir().join(BOOTSTRAP_TOKEN_FILE);
+    std::fs::read_to_string(path).unwrap().trim().to_owned()
+}
+
+/// A request that shows a token.
+pub fn with_token<T>(message: T, token: &str) -> Request<T> {
+    let mut request = Request::new(message);
+    let value = format!("Bearer {token}").parse().unwrap();
+    request.metadata_mut().insert("authorization", value);
+    request
 }
 
 /// Where it listens, over TLS.

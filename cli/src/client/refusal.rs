@@ -104,6 +104,13 @@ fn advice(status: &str, reason: &str) -> Option<&'static str> {
         (_, "REQUEST_ID_REUSED") => {
             "take another --request-id; this one belongs to another request"
         }
+        (_, "NO_CREDENTIALS") => {
+            "give --control-plane-cert and --control-plane-key, or --token-file; on the first start \
+             the data directory has a token in `bootstrap-token`"
+        }
+        (_, "NOT_PERMITTED") => {
+            "see `countersign whoami`; an admin grants rights with `countersign operator grant`"
+        }
         ("UNAVAILABLE", _) => "nothing was written: try again",
         ("DEADLINE_EXCEEDED", _) => {
             "it is not known whether it was written: repeat with the same --request-id, or look"

@@ -5,7 +5,9 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
-use countersign_control_plane::{AtOnce, Config, Limits, NodeCertificateConfig, Scope, ScopeRule};
+use countersign_control_plane::{
+    AtOnce, CALLS_PER_SECOND, Config, Limits, NodeCertificateConfig, Scope, ScopeRule,
+};
 use countersign_transport::{CertificateFiles, Transport};
 
 use crate::data_dir;
@@ -96,6 +98,20 @@ pub(crate) struct ControlPlaneArgs {
     #[command(flatten)]
     sharing: SharingArgs,
 
+    /// Ask for a certificate or token in clear text, too; without it whoever is on this machine may do
+    /// everything
+    #[arg(long, env = "COUNTERSIGN_REQUIRE_CREDENTIALS", hide_env_values = true)]
+    require_credentials: bool,
+
+    /// How many calls a second an operator may make; twice as many at once
+    #[arg(long, value_name = "N", env = "COUNTERSIGN_CALLS_PER_SECOND", hide_env_values = true)]
+    #[arg(default_value_t = CALLS_PER_SECOND)]
+    calls_per_second: u32,
+
+    /// Make a new first token in DATA_DIR/bootstrap-token, for when no admin can call any more
+    #[arg(long)]
+    new_bootstrap_token: bool,
+
     #[command(flatten)]
     limits: LimitArgs,
 
@@ -168,6 +184,9 @@ pub(super) async fn run(args: ControlPlaneArgs) -> Result<(), Failure> {
                 .map(|(certificate, key)| CertificateFiles { certificate, key }),
             lifetime: args.node_cert_ttl.0,
         },
+        require_credentials: args.require_credentials,
+        calls_per_second: args.calls_per_second,
+        new_bootstrap_token: args.new_bootstrap_token,
         ..Config::default()
     };
     let plane = countersign_control_plane::start(config)

@@ -19,13 +19,16 @@ mod group;
 mod key;
 mod log;
 mod node;
+mod operator;
 mod publication;
 mod relay;
 mod restore;
 mod sign;
+mod token;
 mod unbind;
 mod verify;
 mod wait;
+mod whoami;
 
 use clap::Subcommand;
 
@@ -75,6 +78,14 @@ pub(crate) enum Command {
     /// Data-plane nodes, and the revision each one signs with
     #[command(subcommand)]
     Node(node::Verb),
+    /// Operators: who may do what, and where
+    #[command(subcommand)]
+    Operator(operator::Verb),
+    /// Bearer tokens: what operators show in the place of a certificate
+    #[command(subcommand)]
+    Token(token::Verb),
+    #[command(name = "whoami")]
+    WhoAmI(whoami::WhoAmI),
     /// A private CA, for those who have none: its certificate, and those that it gives
     #[command(subcommand)]
     Ca(ca::Verb),
@@ -106,6 +117,9 @@ pub(crate) async fn run(command: Command, globals: &Globals) -> Result<(), Failu
         Command::Restore(args) => restore::run(args, globals).await,
         Command::Log(verb) => log::run(&verb, globals),
         Command::Node(verb) => node::run(verb, globals).await,
+        Command::Operator(verb) => operator::run(verb, globals).await,
+        Command::Token(verb) => token::run(verb, globals).await,
+        Command::WhoAmI(args) => whoami::run(args, globals).await,
         Command::Ca(verb) => ca::run(verb),
         Command::Wait(args) => wait::run(args, globals).await,
         Command::Sign(args) => sign::run(&args, globals),

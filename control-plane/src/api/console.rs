@@ -37,7 +37,7 @@ pub async fn serve_console(
         .http2_keepalive_timeout(Some(PING_WAIT))
         .layer(Front)
         .layer(GrpcWebLayer::new())
-        .layer(Guard)
+        .layer(Guard(api.clone()))
         .add_routes(management(api))
         .serve_with_incoming_shutdown(incoming.connections(), stop)
         .await?;

@@ -1,92 +1,164 @@
-//! Before any service: whether who is at the other end may call it. A node's or relay's
-//! certificate opens the nodes' service and nothing else, an operator's all but that; who shows
-//! none under TLS may call what is public.
+//! Before any service: who calls, whether the call is one that its role may make, and whether it
+//! makes not too many. What is refused here is kept with the attempts. Scopes that depend on the
+//! request are checked where commands are decided.
 
+use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use countersign_proto::v1;
+use countersign_shared::access::{Right, Target};
+use countersign_shared::text::{ActedAs, Actor};
 use countersign_transport::{Identity, Peer, Role};
-use futures_util::future::Either;
 use tonic::body::Body;
 use tonic::codegen::http::{Request, Response};
 use tonic::{Code, Status};
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::lapse::{Lapsing, Standing};
+use super::permissions::{Needs, needs};
+use super::principal::{Principal, Who, identify, no_credentials};
 use super::status::status;
+use super::{Api, access};
 
-/// Services that everybody may call, with and without a certificate. They say nothing that is not
-/// for everybody, and whoever adds one has to check by itself what its calls are allowed to do.
-const PUBLIC: [&str; 2] = ["grpc.health.v1.Health", ENROLMENT];
-const ENROLMENT: &str =
-    <v1::enrolment_server::EnrolmentServer<()> as tonic::server::NamedService>::NAME;
-
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Guard;
+#[derive(Debug, Clone)]
+pub(super) struct Guard(pub(super) Api);
 
 impl<S> Layer<S> for Guard {
     type Service = Guarded<S>;
 
     fn layer(&self, inner: S) -> Guarded<S> {
-        Guarded { inner }
+        Guarded { inner, api: self.0.clone() }
     }
 }
 
 #[derive(Debug, Clone)]
 pub(super) struct Guarded<S> {
     inner: S,
+    api: Api,
 }
 
 impl<S> Service<Request<Body>> for Guarded<S>
 where
     S: Service<Request<Body>, Response = Response<Body>>,
+    S::Future: Send + 'static,
 {
     type Response = Response<Body>;
     type Error = S::Error;
-    type Future = Either<std::future::Ready<Result<Response<Body>, S::Error>>, S::Future>;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, S::Error>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        match admit(&request) {
-            Ok(()) => Either::Right(self.inner.call(request)),
-            Err(status) => Either::Left(std::future::ready(Ok(status.into_http()))),
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        match admit(&self.api, &mut request) {
+            Ok(None) => Box::pin(self.inner.call(request)),
+            Ok(Some(standing)) => {
+                let (answering, api) = (self.inner.call(request), self.api.clone());
+                Box::pin(async move {
+                    let answer = answering.await?;
+                    Ok(answer.map(|body| Body::new(Lapsing::new(body, standing, &api))))
+                })
+            }
+            Err(status) => Box::pin(async move { Ok(status.into_http()) }),
         }
     }
 }
 
-fn admit(request: &Request<Body>) -> Result<(), Status> {
-    let service = request.uri().path().trim_start_matches('/').split('/').next();
-    let service = service.unwrap_or_default();
-    if PUBLIC.contains(&service) {
-        return Ok(());
-    }
-    let Some(peer) = Peer::of(request.extensions()) else { return Err(no_credentials()) };
-    let Some(identity) = &peer.identity else {
-        return if peer.over_tls { Err(no_credentials()) } else { Ok(()) };
+/// Lets a call through, with what it stands on if that can lapse.
+fn admit(api: &Api, request: &mut Request<Body>) -> Result<Option<Standing>, Status> {
+    let path = request.uri().path().to_owned();
+    let Some(needs) = needs(&path) else {
+        return Err(Status::unimplemented(format!("there is no call {path}")));
     };
-    let wanted = if service == SYNC { Role::Node } else { Role::Operator };
-    let is_operator = identity.role == Role::Operator;
-    if is_operator == (wanted == Role::Operator) {
-        return Ok(());
+    if needs == Needs::Nothing {
+        return Ok(None);
     }
-    tracing::warn!(
-        identity = %identity,
-        address = %peer.address,
-        call = request.uri().path(),
-        "PERMISSION_DENIED: a call with the certificate of somebody else"
-    );
-    Err(wrong_role(identity, wanted))
+    let peer = Peer::of(request.extensions()).cloned().ok_or_else(no_credentials)?;
+    let who = identify(api, &peer, request.headers())
+        .inspect_err(|status| refused(api, &peer, "", &path, status))?;
+    match who {
+        Who::Local => Ok(None),
+        Who::Machine { identity, expires_ms } => {
+            if needs != Needs::Node {
+                let status = wrong_role(&identity, Role::Operator);
+                refused(api, &peer, &identity.to_string(), &path, &status);
+                return Err(status);
+            }
+            Ok(Some(Standing::of_machine(expires_ms)))
+        }
+        Who::Operator(mut principal) => {
+            let operator = principal.operator.clone();
+            principal.role = may(api, &operator, needs)
+                .inspect_err(|status| refused(api, &peer, operator.as_str(), &path, status))?;
+            let standing = within_limits(api, &principal)?;
+            access::void_bootstrap(api, &operator);
+            request.extensions_mut().insert(principal);
+            Ok(Some(standing))
+        }
+    }
 }
 
-const SYNC: &str = <v1::sync_server::SyncServer<()> as tonic::server::NamedService>::NAME;
+/// The roles that allow it.
+fn may(api: &Api, operator: &Actor, needs: Needs) -> Result<ActedAs, Status> {
+    let view = api.engine.view();
+    let access = view.state.access();
+    let (right, scope) = match needs {
+        Needs::Nothing | Needs::Known => return Ok(ActedAs::default()),
+        Needs::Node => {
+            let identity = Identity { role: Role::Operator, name: operator.to_string() };
+            return Err(wrong_role(&identity, Role::Node));
+        }
+        Needs::Right(right, scope) => (right, scope.before_reading()),
+    };
+    if !access.allows(operator, right, scope) {
+        return Err(not_permitted(operator, right, scope));
+    }
+    let roles: Vec<_> =
+        access.roles_with(operator, right).iter().map(ToString::to_string).collect();
+    Ok(ActedAs::parse(&roles.join(",")).unwrap_or_default())
+}
 
-fn no_credentials() -> Status {
-    let message = "nobody is named: show a certificate of the client CA, \
-                   or a token with `authorization: Bearer TOKEN`";
-    status(Code::Unauthenticated, "NO_CREDENTIALS", message, [])
+fn within_limits(api: &Api, principal: &Principal) -> Result<Standing, Status> {
+    let who = principal.operator.as_str();
+    api.admission.take_call(who, Instant::now()).map_err(|wait| {
+        let most = api.admission.calls_per_second;
+        let message = format!("more than {most} calls a second: try again in {wait:.1?}");
+        let metadata = [("retry_after_seconds", format!("{:.3}", wait.as_secs_f64()))];
+        status(Code::ResourceExhausted, "TOO_MANY_CALLS", message, metadata)
+    })?;
+    let open = api.admission.open_call(who).ok_or_else(|| {
+        let most = crate::admission::CALLS_OPEN_MAX;
+        let message = format!("{most} calls and streams are open already: end some first");
+        status(Code::ResourceExhausted, "TOO_MANY_OPEN_CALLS", message, [])
+    })?;
+    Ok(Standing::of_operator(principal.by, open))
+}
+
+/// Keeps what was refused, as a write that is refused is kept.
+fn refused(api: &Api, peer: &Peer, actor: &str, path: &str, status: &Status) {
+    tracing::debug!(address = %peer.address, actor, call = path, %status, "a call is refused");
+    let attempt = v1::Attempt {
+        actor: actor.to_owned(),
+        source: peer.address.to_string(),
+        call: path.rsplit('/').next().unwrap_or_default().to_owned(),
+        ..v1::Attempt::default()
+    };
+    api.auditing.refused(attempt, status);
+}
+
+fn not_permitted(operator: &Actor, right: Right, scope: Target) -> Status {
+    let scope =
+        if scope == Target::Everywhere { "for all environments and groups" } else { "anywhere" };
+    let message = format!("`{operator}` has no right to {right} {scope}: an admin can grant it");
+    let metadata = [
+        ("operator", operator.to_string()),
+        ("right", right.to_string()),
+        ("scope", scope.to_owned()),
+    ];
+    status(Code::PermissionDenied, "NOT_PERMITTED", message, metadata)
 }
 
 fn wrong_role(identity: &Identity, wanted: Role) -> Status {

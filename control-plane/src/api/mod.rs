@@ -1,6 +1,7 @@
 //! The management API over gRPC, on one listener with the nodes' streams: parses at the edge, hands commands to the
 //! engine, answers from immutable views. tonic is named here and nowhere else in this crate.
 
+mod access;
 mod api_fields;
 mod apis;
 mod audit;
@@ -14,9 +15,12 @@ mod groups;
 mod guard;
 mod key_order;
 mod keys;
+mod lapse;
 mod nodes;
 mod page;
 mod payload;
+mod permissions;
+mod principal;
 mod server;
 mod status;
 mod trust;
@@ -25,12 +29,14 @@ mod views;
 mod write;
 
 use std::ops::Deref;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use countersign_feed::commits::Commits;
 use countersign_feed::nodes::{NodeRegistry, SILENT_INTERVALS_MAX};
 use tokio::sync::watch;
 
+use crate::admission::Admission;
 use crate::clock;
 use crate::engine::EngineHandle;
 use crate::history::History;
@@ -51,6 +57,8 @@ pub struct Parts {
     pub auditing: Auditing,
     /// Of signatures that were explained.
     pub explanations: Calls,
+    pub admission: Admission,
+    pub data_dir: PathBuf,
     pub keystore: KeystoreImage,
     pub epoch: u64,
     pub nodes: Arc<NodeRegistry>,

@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use countersign_feed::server::{Streams, transport};
+use countersign_proto::v1::access_server::AccessServer;
 use countersign_proto::v1::api_groups_server::ApiGroupsServer;
 use countersign_proto::v1::apis_server::ApisServer;
 use countersign_proto::v1::audit_server::AuditServer;
@@ -30,6 +31,7 @@ pub async fn serve(
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
     let (health, health_service) = tonic_health::server::health_reporter();
+    health.set_serving::<AccessServer<Api>>().await;
     health.set_serving::<EnvironmentsServer<Api>>().await;
     health.set_serving::<ApiGroupsServer<Api>>().await;
     health.set_serving::<ApisServer<Api>>().await;
@@ -48,7 +50,7 @@ pub async fn serve(
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
     transport()
-        .layer(Guard)
+        .layer(Guard(api.clone()))
         .add_routes(management(api.clone()))
         .add_service(health_service)
         .add_service(reflection().build_v1()?)
@@ -70,6 +72,7 @@ pub(super) fn management(api: Api) -> Routes {
         .add_service(EventsServer::new(api.clone()))
         .add_service(AuditServer::new(api.clone()))
         .add_service(BackupsServer::new(api.clone()))
+        .add_service(AccessServer::new(api.clone()))
         .add_service(NodesServer::new(api.clone()))
         .add_service(VerificationServer::new(api))
 }

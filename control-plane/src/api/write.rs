@@ -12,6 +12,7 @@ use prost::Message;
 use sha2::{Digest, Sha256};
 use tonic::Status;
 
+use super::principal::Principal;
 use super::{Api, status};
 use crate::clock;
 use crate::command::{Answer, Authority, Command, Request};
@@ -20,10 +21,12 @@ use crate::history::{HistoryError, decode_event};
 use crate::keystore::DataKey;
 use crate::rejection::Rejection;
 
-/// The metadata in which a caller names itself, where no certificate does.
+/// The metadata in which a caller names itself, where neither a certificate nor a token does.
 pub(super) const ACTOR_METADATA: &str = "countersign-actor";
 /// Who is written into the log when the caller does not say.
 const UNNAMED: &str = "anonymous";
+/// As what it acts.
+const LOCAL: &str = "local";
 /// So much of a request id that is none is kept with a refused write.
 const REQUEST_ID_CHARACTERS_MAX: usize = 64;
 
@@ -31,6 +34,8 @@ const REQUEST_ID_CHARACTERS_MAX: usize = 64;
 #[derive(Debug)]
 pub(super) struct Caller {
     actor: Result<Actor, InvalidField>,
+    role: ActedAs,
+    authority: Authority,
     source: String,
     reason: Result<Reason, InvalidField>,
 }
@@ -38,16 +43,16 @@ pub(super) struct Caller {
 impl Caller {
     pub(super) fn of<T>(request: &tonic::Request<T>) -> Self {
         let peer = Peer::of(request.extensions());
-        let identity = peer.and_then(|peer| peer.identity.as_deref());
-        let actor = match (identity, request.metadata().get(ACTOR_METADATA)) {
-            (Some(identity), _) => &identity.name,
-            (None, Some(value)) => value.to_str().unwrap_or_default(),
-            (None, None) => UNNAMED,
+        let (actor, role, authority) = match request.extensions().get::<Principal>() {
+            Some(it) => (Ok(it.operator.clone()), it.role.clone(), Authority::Granted),
+            None => {
+                (local(request), ActedAs::parse(LOCAL).unwrap_or_default(), Authority::Unlimited)
+            }
         };
-        let actor = Actor::parse(actor)
-            .map_err(|e| InvalidField::new(format!("metadata {ACTOR_METADATA}"), e));
         Self {
             actor,
+            role,
+            authority,
             source: peer.map(|peer| peer.address.to_string()).unwrap_or_default(),
             reason: Ok(Reason::default()),
         }
@@ -58,6 +63,11 @@ impl Caller {
         self.actor.as_ref().map(Actor::as_str).unwrap_or_default()
     }
 
+    /// As the log would name it.
+    pub(super) fn named(self) -> Result<String, Status> {
+        self.actor.map(|actor| actor.to_string()).map_err(|bad| status::invalid(vec![bad]))
+    }
+
     /// Why, as the request says.
     pub(super) fn because(self, reason: &str) -> Self {
         let reason = Reason::parse(reason).map_err(|e| InvalidField::new("reason", e));
@@ -65,10 +75,18 @@ impl Caller {
     }
 }
 
+/// Who is on this machine is who it says it is; the guard lets nobody else come here without a name.
+fn local<T>(request: &tonic::Request<T>) -> Result<Actor, InvalidField> {
+    let said = request.metadata().get(ACTOR_METADATA);
+    let name = said.map_or(UNNAMED, |value| value.to_str().unwrap_or_default());
+    Actor::parse(name).map_err(|e| InvalidField::new(format!("metadata {ACTOR_METADATA}"), e))
+}
+
 /// A write whose fields are being parsed: gathers all violations, so that they are told at once.
 #[derive(Debug)]
 pub(super) struct Write {
     origin: Option<Origin>,
+    authority: Authority,
     expected_revision: Option<u64>,
     /// What is kept of it if it is refused.
     attempt: v1::Attempt,
@@ -101,21 +119,22 @@ impl Write {
                 .collect_into(&mut bad),
         };
         let origin = match (actor, request, reason) {
-            (Some(actor), Some(request), Some(reason)) => Some(Origin {
-                actor,
-                role: ActedAs::default(),
-                source: caller.source,
-                request,
-                reason,
-            }),
+            (Some(actor), Some(request), Some(reason)) => {
+                Some(Origin { actor, role: caller.role, source: caller.source, request, reason })
+            }
             _ => None,
         };
-        Self { origin, expected_revision, attempt, bad }
+        Self { origin, authority: caller.authority, expected_revision, attempt, bad }
     }
 
     /// The value, or none with its violation filed.
     pub(super) fn take<T, E: ToString>(&mut self, field: &str, parsed: Result<T, E>) -> Option<T> {
         parsed.map_err(|e| InvalidField::new(field, e.to_string())).collect_into(&mut self.bad)
+    }
+
+    /// As `take`, for what names its field itself.
+    pub(super) fn take_parsed<T>(&mut self, parsed: Result<T, InvalidField>) -> Option<T> {
+        parsed.collect_into(&mut self.bad)
     }
 
     /// As `take`, for a field that an update may leave out.
@@ -162,7 +181,7 @@ impl Write {
         let request = Request {
             command,
             origin,
-            authority: Authority::Unlimited,
+            authority: self.authority,
             expected_revision: self.expected_revision,
             data_key,
         };

@@ -55,8 +55,10 @@ fn needs(state: &State, command: &Command) -> Result<Vec<Need>, Rejection> {
         | C::TakeApiOffline { api, environment }
         | C::UnbindKey { api, environment }
         | C::BindKey { api, environment, .. } => operate(state, api, environment)?,
-        C::CreateKey { .. } | C::RenameKey { .. } | C::ReplaceSecret { .. } => keys(),
-        C::DeleteKey { force: false, .. } => keys(),
+        C::CreateKey { .. }
+        | C::RenameKey { .. }
+        | C::ReplaceSecret { .. }
+        | C::DeleteKey { force: false, .. } => keys(),
         C::DeleteKey { key, force: true } => {
             let bound = state.index().bindings_of_key(find_key(state, &key.0)?.id);
             let unbound = bound.filter_map(|(environment, api)| {

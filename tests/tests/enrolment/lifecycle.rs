@@ -1,5 +1,6 @@
 //! A real node from its token on: enrolled, renewed under traffic of changes, revoked, let in again.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -55,7 +56,6 @@ async fn a_node_enrols_renews_by_itself_and_goes_on_by_deltas() {
     follows(&plane, &node).await;
     node.shutdown().await;
 
-    use std::os::unix::fs::PermissionsExt as _;
     let identity = dir.path().join("identity/identity.pem");
     assert_eq!(identity.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     assert!(!dir.path().join("identity/enrolling.key").exists());

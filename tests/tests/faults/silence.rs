@@ -29,6 +29,7 @@ async fn a_node_whose_stream_falls_silent_signs_on_is_stale_and_comes_back() {
         config.bookmark_interval = BOOKMARK_INTERVAL;
     })
     .await;
+    authority.make_admins(&plane, &["ann"]).await;
     let management = authority::management(&plane, &authority.operator("ann"));
     prepare(&management, backend.address()).await;
     let mut node = path.node(NODE, directory.path(), &authority.node(NODE)).await;

@@ -43,7 +43,11 @@ async fn a_node_and_an_operator_work_over_tls() {
     create.metadata_mut().insert("countersign-actor", "somebody-else".parse().unwrap());
     operator.environments().create_environment(create).await.unwrap();
     let events = operator.events().list_events(v1::ListEventsRequest::default()).await.unwrap();
-    assert_eq!(events.into_inner().events.last().unwrap().actor, "ann");
+    let created =
+        events.into_inner().events.into_iter().rfind(|event| {
+            matches!(event.payload, Some(v1::event::Payload::EnvironmentCreated(_)))
+        });
+    assert_eq!(created.unwrap().actor, "ann");
 
     let node = node_with(&uri(&plane), "edge-1", |config| {
         config.control_plane_tls = authority.node("edge-1");

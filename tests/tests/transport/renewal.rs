@@ -31,6 +31,7 @@ async fn another_ca_takes_over_under_an_open_stream() {
         config.transport = Transport::Tls(files.clone());
     })
     .await;
+    before.make_admins(&plane, &["ann", "bob", "cleo", "dan"]).await;
     let node = node_with(&uri(&plane), "edge-1", |config| {
         config.control_plane_tls = before.node("edge-1");
     })

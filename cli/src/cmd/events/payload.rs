@@ -171,14 +171,13 @@ async fn scope(ids: &[String], names: &mut Names) -> String {
 
 async fn granted(grant: &AccessGranted, names: &mut Names) -> String {
     let role = enum_name(grant.role().as_str_name());
-    let mut told = format!("{}: {role}", grant.operator);
-    if !grant.environments.is_empty() {
-        told.push_str(&format!(" in {}", scope(&grant.environments, names).await));
-    }
+    let environments = scope(&grant.environments, names).await;
+    let mut groups = Vec::with_capacity(grant.api_groups.len());
     for group in &grant.api_groups {
-        told.push_str(&format!(", group {}", names.of(Resource::Group, group).await));
+        groups.push(names.of(Resource::Group, group).await);
     }
-    told
+    let groups = if groups.is_empty() { "all groups".to_owned() } else { groups.join(", ") };
+    format!("{}: {role} in {environments} for {groups}", grant.operator)
 }
 
 fn remarked(name: &str, remark: &str) -> String {
