@@ -21,9 +21,9 @@ use crate::keystore::MasterKey;
 use crate::log::{Checkpoint, CheckpointKey, Head, StoredRecord, Tree, pack};
 
 const LOG: LogId = LogId::from_bytes([7; 16]);
-const RECORDS: u64 = 40;
+const RECORDS: u64 = 24;
 /// A part of the backup, and a segment of the directory, has so many records.
-const TOGETHER: usize = 10;
+const TOGETHER: usize = 8;
 const MUTATIONS: usize = 1_000;
 const KINDS: [Kind; 5] =
     [Kind::Flipped, Kind::Deleted, Kind::Swapped, Kind::Inserted, Kind::CutOff];

@@ -5,6 +5,7 @@
 #[cfg(test)]
 pub(crate) mod forging;
 mod format;
+mod lives;
 mod read;
 mod restore;
 mod write;

@@ -12,7 +12,9 @@ use countersign_shared::id::LogId;
 use prost::Message;
 
 use super::format::Parts;
+use super::lives::{Forgotten, Lives};
 use crate::audit::{Finding, Shown, Verification, Verified};
+use crate::keystore::Image;
 use crate::log::{Checkpoint, CheckpointError, StoredRecord, VerifierKey, pack};
 
 /// What a backup holds, all of it verified.
@@ -26,8 +28,8 @@ pub struct Contents {
     /// When the first and the last event of it happened.
     pub first_ms: i64,
     pub last_ms: i64,
-    /// How long the keystore's file is in it.
-    pub keystore_bytes: u64,
+    /// How many secrets live at its end; the data key of each is in it.
+    pub secrets: usize,
     /// How long the backup is.
     pub bytes: u64,
 }
@@ -54,12 +56,18 @@ impl BackupError {
 /// What passes in a backup, in order.
 #[derive(Debug)]
 pub(super) enum Passed<'a> {
-    /// Of which log it is, in which epoch, the checkpoint of the empty log, and its keyring.
-    Head { log_id: LogId, epoch: u64, note: &'a str, keyring: &'a [u8] },
+    /// Of which log it is, in which epoch, and the checkpoint of the empty log.
+    Head { log_id: LogId, epoch: u64, note: &'a str },
     /// Records that follow one another, and the checkpoint of the last one.
     Records { offset: u64, records: &'a [StoredRecord], note: &'a str },
-    /// The next piece of the keystore's file.
-    Keystore(&'a [u8]),
+}
+
+/// A backup that was read to its end.
+#[derive(Debug)]
+pub(super) struct Walked {
+    pub(super) contents: Contents,
+    pub(super) image: Image,
+    pub(super) lives: Lives,
 }
 
 /// Verifies all of a backup. Without a key its checkpoints are taken at their word: then damage is
@@ -69,7 +77,7 @@ pub fn verify(
     key: Option<&VerifierKey>,
     shown: Vec<Shown>,
 ) -> Result<Contents, BackupError> {
-    walk(from, key, shown, |_| Ok(()))
+    walk(from, key, shown, |_| Ok(())).map(|walked| walked.contents)
 }
 
 /// Of which log a backup is, by its own word, and its keyring.
@@ -85,7 +93,7 @@ pub(super) fn walk<E: From<BackupError>>(
     key: Option<&VerifierKey>,
     mut shown: Vec<Shown>,
     mut passes: impl FnMut(Passed<'_>) -> Result<(), E>,
-) -> Result<Contents, E> {
+) -> Result<Walked, E> {
     let mut parts = Parts::open(from)?;
     let mut offset = parts.offset();
     let (log_id, head) = head_of(parts.next()?, offset)?;
@@ -93,27 +101,25 @@ pub(super) fn walk<E: From<BackupError>>(
     let found = |offset, finding| BackupError::Found { offset, finding };
     let begun = Verification::of_log(log_id, shown).map_err(|finding| found(offset, finding));
     let mut verification = begun?;
-    let (note, keyring) = (&head.checkpoint, &head.keyring);
-    passes(Passed::Head { log_id, epoch: head.epoch, note, keyring })?;
-    let (mut times, mut keystore_bytes) = (None, 0);
+    passes(Passed::Head { log_id, epoch: head.epoch, note: &head.checkpoint })?;
+    let mut image = Image { keyring: head.keyring, keystore: Vec::new() };
+    let (mut times, mut lives) = (None, Lives::default());
     loop {
         offset = parts.offset();
         match parts.next()? {
-            Some(Part::Records(part)) if keystore_bytes == 0 => {
+            Some(Part::Records(part)) if image.keystore.is_empty() => {
                 let records = records_of(&part, &verification, offset)?;
                 for record in &records {
                     let next = verification.stored(record);
                     next.map_err(|finding| found(offset, finding))?;
+                    lives.pass(record.revision, &event_of(record, offset)?);
                 }
                 let sealed = signed(&part.checkpoint, key, offset)?;
                 verification.sealed_by(sealed).map_err(|finding| found(offset, finding))?;
                 times = span(times, &records, offset)?;
                 passes(Passed::Records { offset, records: &records, note: &part.checkpoint })?;
             }
-            Some(Part::Keystore(part)) => {
-                keystore_bytes += part.bytes.len() as u64;
-                passes(Passed::Keystore(&part.bytes))?;
-            }
+            Some(Part::Keystore(part)) => image.keystore.extend_from_slice(&part.bytes),
             Some(_) => return Err(BackupError::at(offset, "a part is out of place").into()),
             None => break,
         }
@@ -126,9 +132,22 @@ pub(super) fn walk<E: From<BackupError>>(
         );
         return Err(BackupError::at(offset, &what).into());
     }
+    if let Some(Forgotten { names, .. }) = lives.forgotten(head.revision, &image.secret_ids()) {
+        let what =
+            format!("the data keys of these signature keys are not in it: {}", names.join(", "));
+        return Err(BackupError::at(offset, &what).into());
+    }
     let (first_ms, last_ms) = times.unwrap_or_default();
-    let (epoch, made_ms, bytes) = (head.epoch, head.time_ms, parts.offset());
-    Ok(Contents { epoch, made_ms, verified, first_ms, last_ms, keystore_bytes, bytes })
+    let contents = Contents {
+        epoch: head.epoch,
+        made_ms: head.time_ms,
+        verified,
+        first_ms,
+        last_ms,
+        secrets: lives.living(),
+        bytes: parts.offset(),
+    };
+    Ok(Walked { contents, image, lives })
 }
 
 fn head_of(part: Option<Part>, offset: u64) -> Result<(LogId, BackupHead), BackupError> {
@@ -180,8 +199,14 @@ fn span(
 
 /// When the event of a record happened, in milliseconds since 1970.
 pub(super) fn time_of(record: &StoredRecord, offset: u64) -> Result<i64, BackupError> {
-    let time = v1::Event::decode(record.bytes.clone()).ok().and_then(|event| event.time);
-    time.and_then(|time| time_ms("time", &time).ok()).ok_or_else(|| {
-        BackupError::at(offset, &format!("the record at revision {} is no event", record.revision))
-    })
+    let time = event_of(record, offset)?.time;
+    time.and_then(|time| time_ms("time", &time).ok()).ok_or_else(|| no_event(record, offset))
+}
+
+fn event_of(record: &StoredRecord, offset: u64) -> Result<v1::Event, BackupError> {
+    v1::Event::decode(record.bytes.clone()).map_err(|_| no_event(record, offset))
+}
+
+fn no_event(record: &StoredRecord, offset: u64) -> BackupError {
+    BackupError::at(offset, &format!("the record at revision {} is no event", record.revision))
 }

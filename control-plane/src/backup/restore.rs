@@ -5,8 +5,8 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::read::{BackupError, Contents, Passed, time_of, walk};
-use crate::keystore::Image;
+use super::lives::Forgotten;
+use super::read::{BackupError, Contents, Passed, Walked, time_of, walk};
 use crate::log::disk::DiskError;
 use crate::log::restored::NewDirectory;
 use crate::log::{Checkpoint, Head, OpenError, StoredRecord, VerifierKey};
@@ -49,6 +49,12 @@ pub enum RestoreError {
     TooEarly,
     #[error("epoch {given} is not after epoch {former}, which nodes know: give a later one")]
     Epoch { given: u64, former: u64 },
+    #[error(
+        "secrets that lived at revision {revision} were forgotten before the backup was made, and no \
+         control plane starts there without them, of the signature keys {names}. The first revision \
+         after it at which all are there is {next}; an older backup may have them"
+    )]
+    Forgotten { revision: u64, names: String, next: u64 },
     #[error(transparent)]
     Directory(#[from] OpenError),
     #[error(transparent)]
@@ -82,11 +88,10 @@ pub fn restore(
         epoch: 0,
         directory: None,
         note: String::new(),
-        image: Image::default(),
         is_reached: false,
     };
-    let contents = walk(from, key, vec![], |passed| taken.take(&passed))?;
-    let Taken { epoch, directory, note, image, .. } = taken;
+    let Walked { contents, image, lives } = walk(from, key, vec![], |passed| taken.take(&passed))?;
+    let Taken { epoch, directory, note, .. } = taken;
     let directory = directory.ok_or(RestoreError::TooEarly)?;
     let (head, last) = (directory.head(), contents.verified.head.revision);
     match until {
@@ -95,6 +100,10 @@ pub fn restore(
         }
         Until::Time(_) if head.revision == 0 => return Err(RestoreError::TooEarly),
         _ => {}
+    }
+    if let Some(Forgotten { names, next }) = lives.forgotten(head.revision, &image.secret_ids()) {
+        let (revision, names) = (head.revision, names.join(", "));
+        return Err(RestoreError::Forgotten { revision, names, next });
     }
     directory.finish(epoch, &note, &image)?;
     Ok(Restored { head, epoch, contents })
@@ -109,7 +118,6 @@ struct Taken<'a> {
     directory: Option<NewDirectory>,
     /// The newest checkpoint that is not after the end.
     note: String,
-    image: Image,
     /// What comes now is after the end.
     is_reached: bool,
 }
@@ -117,8 +125,7 @@ struct Taken<'a> {
 impl Taken<'_> {
     fn take(&mut self, passed: &Passed<'_>) -> Result<(), RestoreError> {
         match *passed {
-            Passed::Head { log_id, epoch: former, note, keyring } => {
-                keyring.clone_into(&mut self.image.keyring);
+            Passed::Head { log_id, epoch: former, note } => {
                 self.epoch = self.given.unwrap_or(former.saturating_add(1));
                 if self.epoch <= former {
                     return Err(RestoreError::Epoch { given: self.epoch, former });
@@ -127,7 +134,6 @@ impl Taken<'_> {
                 note.clone_into(&mut self.note);
             }
             Passed::Records { offset, records, note } => self.records(offset, records, note)?,
-            Passed::Keystore(piece) => self.image.keystore.extend_from_slice(piece),
         }
         Ok(())
     }

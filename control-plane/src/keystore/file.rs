@@ -124,6 +124,17 @@ impl KeystoreFile {
     }
 }
 
+/// Of which secrets a file has data keys, by its own word: without the key of the epoch nothing is
+/// verified.
+pub(super) fn secret_ids(bytes: &[u8]) -> impl Iterator<Item = SecretId> {
+    let (slots, _) = bytes.as_chunks::<SLOT_BYTES>();
+    slots.iter().skip(1).filter_map(|slot| {
+        let (_, fields) = slot.split_at_checked(16)?;
+        (slot.first() == Some(&KIND_WRAPPED_KEY)).then_some(())?;
+        Fields(fields).take().map(SecretId::from_bytes)
+    })
+}
+
 fn header(log_id: LogId, epoch: &Epoch) -> Vec<u8> {
     let mut header = Vec::with_capacity(SLOT_BYTES);
     header.extend_from_slice(MAGIC);

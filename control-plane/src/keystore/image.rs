@@ -2,13 +2,14 @@
 //! keystore as they lie there. The two are only good together, and a copy of both opens with the
 //! master key of its moment and with no other one.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use countersign_shared::id::LogId;
+use countersign_shared::id::{LogId, SecretId};
 use zeroize::Zeroizing;
 
-use super::file::KeystoreFile;
+use super::file::{self, KeystoreFile};
 use super::{Keyring, KeystoreError, MasterKey, keyring};
 use crate::log::disk::{self, DiskError};
 
@@ -28,6 +29,13 @@ pub struct Image {
     /// Empty where there is no file, or one from before there were keyrings.
     pub keyring: Vec<u8>,
     pub keystore: Vec<u8>,
+}
+
+impl Image {
+    /// Of which secrets there are data keys, by the file's own word.
+    pub fn secret_ids(&self) -> HashSet<SecretId> {
+        file::secret_ids(&self.keystore).collect()
+    }
 }
 
 impl KeystoreImage {

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use countersign_data_plane::Node;
-use countersign_tests::{Cli, Management, eventually, get, node_with};
+use countersign_tests::{Cli, Management, Plane, eventually, get, node_with};
 use serde_json::Value;
 
 use crate::gateway::{Gateway, LEGACY, ORDERS, RELEASE, REPORTS};
@@ -91,4 +91,38 @@ async fn a_log_is_restored_at_its_head_and_before_and_nodes_take_it_when_they_ar
     ORDERS.assert_signed(&gateway.backend.last());
     management.create_key(&REPORTS).await;
     gateway.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_is_not_restored_where_a_secret_lived_that_is_forgotten() {
+    let mut plane = Plane::start().await;
+    let (management, cli) = (plane.management(), Cli::to(&plane.uri()));
+    management.create_key(&ORDERS).await;
+    management.create_key(&REPORTS).await;
+    let lived = plane.revision();
+    assert_eq!(cli.say("key delete orders").status, 0);
+    let next = plane.revision();
+    let keystore = plane.data_dir().join("keystore");
+    let data_keys = || std::fs::metadata(&keystore).unwrap().len() / 128 - 1;
+    eventually("it is forgotten", async || (data_keys() == 1).then_some(())).await;
+
+    let directory = tempfile::tempdir().unwrap();
+    let backup = directory.path().join("a.backup");
+    cli.json(&format!("backup create --to {}", backup.display()));
+    let to = directory.path().join("restored");
+    let line = |revision: u64| {
+        format!("restore --from {} --to {} --revision {revision}", backup.display(), to.display())
+    };
+    let refused = cli.say(&line(lived));
+    assert_eq!(refused.status, 1);
+    assert!(refused.stderr.contains("of the signature keys orders"), "{}", refused.stderr);
+    assert!(refused.stderr.contains(&format!("all are there is {next};")), "{}", refused.stderr);
+    assert!(!to.exists());
+
+    let master = plane.data_dir().join("master.key");
+    let restored = restore(&cli, &backup, "restored", &format!("--revision {next}"), &master);
+    plane.stop().await;
+    plane.go_on_from(&restored.directory).await;
+    assert_eq!(plane.revision(), next);
+    plane.stop().await;
 }

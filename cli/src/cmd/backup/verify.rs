@@ -54,7 +54,7 @@ pub(super) async fn run(args: Verify, globals: &Globals) -> Result<(), Failure> 
         "made": at(contents.made_ms),
         "first_event": at(contents.first_ms),
         "last_event": at(contents.last_ms),
-        "keystore_bytes": contents.keystore_bytes,
+        "secrets": contents.secrets,
         "bytes": contents.bytes,
     });
     output.value(&value, || told(&path, &contents))
@@ -82,7 +82,7 @@ fn told(path: &Path, contents: &Contents) -> String {
         "verified: {}\n  \
          revisions 1 to {} of log {}, epoch {}, made {}\n  \
          events from {} to {}; checkpoints met: {}\n  \
-         {} bytes, of which the keystore has {} before they are compressed",
+         {} bytes; secrets that live: {}, the data key of each is in it",
         path.display(),
         head.revision,
         verified.log_id,
@@ -92,7 +92,7 @@ fn told(path: &Path, contents: &Contents) -> String {
         at(contents.last_ms),
         verified.checkpoints,
         contents.bytes,
-        contents.keystore_bytes,
+        contents.secrets,
     )
 }
 
