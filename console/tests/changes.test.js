@@ -84,7 +84,7 @@ test('unbind one, and delete a bound key only by its name', async () => {
   const dialog = page.getByRole('dialog');
   assert.ok(await dialog.getByRole('button', { name: 'Unbind everywhere and delete' }).isDisabled());
   await page.keyboard.press('Escape');
-  assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Delete', 'the focus comes back');
+  await until('the focus coming back', () => page.evaluate(() => document.activeElement.textContent === 'Delete'));
   await page.context().close();
 });
 

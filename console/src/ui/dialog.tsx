@@ -1,6 +1,6 @@
 // Dialogs are the browser's own: they hold the focus, close with Escape and give the focus back.
 import type { ComponentChildren } from 'preact';
-import { useEffect, useId, useRef } from 'preact/hooks';
+import { useId, useLayoutEffect, useRef } from 'preact/hooks';
 import { t } from '../texts';
 import { IconButton } from './basics';
 
@@ -16,14 +16,17 @@ export function Dialog(props: {
 }) {
   const dialog = useRef<HTMLDialogElement>(null);
   const title = useId();
-  useEffect(() => {
+  // Not an effect after the next frame: what is typed until then would go nowhere.
+  useLayoutEffect(() => {
     const opened = dialog.current!;
     const before = document.activeElement as HTMLElement | null;
     opened.showModal();
     opened.querySelector<HTMLElement>('[data-first], .dialog-body input:not([type=checkbox]), .dialog-body select, .dialog-body textarea')?.focus();
     return () => {
       opened.close();
-      if (before?.isConnected) before.focus();
+      // The row that it was opened from may be gone.
+      const next = before?.isConnected ? before : document.getElementById('main');
+      next?.focus({ preventScroll: true });
     };
   }, []);
   return (
