@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::path::PathBuf;
 
-const FILES: [&str; 15] = [
+const FILES: [&str; 16] = [
     "countersign/v1/access.proto",
     "countersign/v1/environment.proto",
     "countersign/v1/api_group.proto",
@@ -13,6 +13,7 @@ const FILES: [&str; 15] = [
     "countersign/v1/event.proto",
     "countersign/v1/audit.proto",
     "countersign/v1/backup.proto",
+    "countersign/v1/master_key.proto",
     "countersign/v1/node.proto",
     "countersign/v1/sync.proto",
     "countersign/v1/verification.proto",

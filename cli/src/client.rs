@@ -75,6 +75,7 @@ clients! {
     audit: audit_client::AuditClient
     backups: backups_client::BackupsClient
     nodes: nodes_client::NodesClient
+    master_keys: master_keys_client::MasterKeysClient
 }
 
 /// Names the caller on every call.

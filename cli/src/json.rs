@@ -35,6 +35,7 @@ named! {
     Binding CreateBindingResponse GetBindingResponse DeleteBindingResponse
     Event GetCheckpointResponse Resource Attempt
     Node GetNodeResponse WaitForRevisionResponse RevokeNodeResponse KnownNode
+    GetMasterKeyResponse RotateMasterKeyResponse
     NodeToken CreateNodeTokenResponse RevokeNodeTokenResponse
     Grant GrantAccessResponse RevokeAccessResponse Token CreateTokenResponse RevokeTokenResponse
     WhoAmIResponse

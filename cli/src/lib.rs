@@ -18,6 +18,8 @@ mod failure;
 mod json;
 mod listening;
 mod logging;
+mod master_key;
+mod memory;
 mod moment;
 mod names;
 mod node_status;

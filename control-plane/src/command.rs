@@ -154,6 +154,10 @@ pub enum Command {
     RevokeToken {
         token: OperatorTokenId,
     },
+    /// The keystore is under this master key already.
+    NoteMasterKey {
+        number: u32,
+    },
 }
 
 /// Environments and groups as the caller named them; none of a kind: all.

@@ -1,7 +1,6 @@
 //! What a control plane is made of, opened in the order in which each needs the one before: place,
 //! keystore, log, state (newest good snapshot, then the log), feed. It serves nothing.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use countersign_feed::Window;
@@ -13,8 +12,8 @@ use crate::api::Auditing;
 use crate::attempts::Attempts;
 use crate::engine::{Engine, forget_all_but_living};
 use crate::history::History;
-use crate::keystore::{Keystore, KeystoreError, PutError};
-use crate::log::{CheckpointKey, OpenError, SnapshotStore, Standing};
+use crate::keystore::{Keystore, KeystoreError, MasterKey, MasterKeySource, PutError};
+use crate::log::{CheckpointKey, DataDir, OpenError, SnapshotStore, Standing};
 use crate::metrics::EngineMetrics;
 use crate::place::{Place, Whereabouts};
 use crate::recover::recover;
@@ -24,7 +23,8 @@ use crate::start::StartError;
 /// What is needed to open everything.
 pub(crate) struct Opening {
     pub(crate) whereabouts: Whereabouts,
-    pub(crate) master_key_file: Option<PathBuf>,
+    pub(crate) master_key: Option<MasterKeySource>,
+    pub(crate) next_master_key: Option<MasterKeySource>,
     pub(crate) limits: Limits,
 }
 
@@ -41,8 +41,7 @@ pub(crate) fn open(opening: &Opening, metrics: Arc<EngineMetrics>) -> Result<Ope
     let place = Place::open(&opening.whereabouts)?;
     let dir = place.dir();
     let (log_id, epoch) = (dir.log_id(), dir.epoch());
-    let master = dir.master_key(opening.master_key_file.as_deref())?;
-    let mut keystore = Keystore::open(&dir.keystore_path(), &master, log_id)?;
+    let mut keystore = open_keystore(dir, opening)?;
     let snapshots = Arc::new(SnapshotStore::of(dir));
     let attempts = Attempts::open(&dir.attempts_path()).map_err(OpenError::from)?;
     let signing = || CheckpointKey::from_seed(&keystore.checkpoint_seed(), log_id);
@@ -78,4 +77,24 @@ pub(crate) fn open(opening: &Opening, metrics: Arc<EngineMetrics>) -> Result<Ope
     let limits = opening.limits;
     let engine = Engine { log, keystore, state, publisher, limits, snapshotter, metrics };
     Ok(Opened { engine, history, log_id, epoch, auditing })
+}
+
+/// Under the master key, or under the next one: after a rotation that is the one until somebody puts it
+/// in the other's place.
+fn open_keystore(dir: &DataDir, opening: &Opening) -> Result<Keystore, StartError> {
+    let under = |master: &MasterKey| Keystore::open(&dir.keystore_path(), master, dir.log_id());
+    let tried = dir.master_key(opening.master_key.as_ref());
+    let refused: StartError = match tried.map(|master| under(&master)) {
+        Ok(Ok(keystore)) => return Ok(keystore),
+        Ok(Err(error @ KeystoreError::WrongMasterKey(_))) => error.into(),
+        Ok(Err(error)) => return Err(error.into()),
+        Err(error) => error.into(),
+    };
+    let next = opening.next_master_key.as_ref().and_then(|next| next.read().ok());
+    let Some(Ok(keystore)) = next.map(|next| under(&next)) else { return Err(refused) };
+    tracing::warn!(
+        number = keystore.master_number(),
+        "the next master key is the one in use: put it in the place of the former one"
+    );
+    Ok(keystore)
 }

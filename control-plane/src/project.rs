@@ -175,7 +175,8 @@ fn touch(
         | Event::AccessGranted(_)
         | Event::AccessRevoked { .. }
         | Event::TokenCreated(_)
-        | Event::TokenRevoked { .. } => {}
+        | Event::TokenRevoked { .. }
+        | Event::MasterKeyRotated { .. } => {}
     }
 }
 

@@ -28,8 +28,8 @@ use crate::api::{self, Api, Parts};
 use crate::bootstrap::{self, BootstrapError};
 use crate::command::{Authority, Command, Request};
 use crate::engine::{EngineHandle, ExecuteError};
-use crate::keystore::{KeystoreError, MasterKeyError};
-use crate::log::{EtcdConfig, OpenError};
+use crate::keystore::{FIRST_MASTER_KEY, KeystoreError, MasterKeyError, MasterKeySource};
+use crate::log::{EtcdConfig, OWN_MASTER_KEY, OpenError};
 use crate::metrics::EngineMetrics;
 use crate::node_certificates::{NodeCertificateConfig, NodeCertificates};
 use crate::opening::{Opened, Opening, open};
@@ -56,7 +56,9 @@ pub struct Config {
     /// The cluster on which several replicas share the log; without it the log is this process's own.
     pub etcd: Option<EtcdConfig>,
     /// The master key; without it `master.key` in the data directory, made on the first start.
-    pub master_key_file: Option<PathBuf>,
+    pub master_key: Option<MasterKeySource>,
+    /// The one after it; without it the file of the first with `.next` at its end.
+    pub next_master_key: Option<MasterKeySource>,
     pub limits: Limits,
     /// How often an idle node hears from us.
     pub bookmark_interval: Duration,
@@ -86,7 +88,8 @@ impl Default for Config {
             console_listen: None,
             status_listen: Some(SocketAddr::from(([127, 0, 0, 1], 7401))),
             etcd: None,
-            master_key_file: None,
+            master_key: None,
+            next_master_key: None,
             limits: Limits::default(),
             bookmark_interval: Duration::from_secs(5),
             snapshots_at_once: AtOnce::default(),
@@ -177,23 +180,25 @@ pub async fn start(config: Config) -> Result<ControlPlane, StartError> {
         incoming.handshakes_failed(),
     );
 
+    let next_master_key = config.next_master_key.or_else(|| {
+        let own = || MasterKeySource::File(config.data_dir.join(OWN_MASTER_KEY));
+        config.master_key.clone().unwrap_or_else(own).next()
+    });
     let opening = Opening {
         whereabouts: Whereabouts { data_dir: config.data_dir.clone(), etcd: config.etcd },
-        master_key_file: config.master_key_file,
+        master_key: config.master_key,
+        next_master_key: next_master_key.clone(),
         limits: config.limits,
     };
     let for_engine = Arc::clone(&engine_metrics);
     let opened = tokio::task::spawn_blocking(move || open(&opening, for_engine));
     let Opened { engine, history, log_id, epoch, auditing } =
         opened.await.map_err(|e| StartError::Thread(e.into()))??;
-    let (feed, sealer, head) =
-        (engine.publisher.feed(), engine.keystore.sealer(), engine.log.head());
-    let keystore = engine.keystore.image();
+    let (feed, sealer) = (engine.publisher.feed(), engine.keystore.sealer());
+    let (keystore, master_key) = (engine.keystore.image(), engine.keystore.master_number());
     let pulse = engine.log.pulse();
     let (engine, engine_thread) = engine.spawn().map_err(StartError::Thread)?;
-    if head.revision == 0 {
-        create_log(&engine, log_id).await?;
-    }
+    note(&engine, log_id, master_key).await?;
 
     if is_strict {
         bootstrap::prepare(&engine, &config.data_dir, config.new_bootstrap_token).await?;
@@ -247,6 +252,7 @@ pub async fn start(config: Config) -> Result<ControlPlane, StartError> {
         admission,
         data_dir: config.data_dir,
         keystore,
+        next_master_key,
         epoch,
         nodes,
         commits: Arc::clone(&engine_metrics.commits),
@@ -319,23 +325,35 @@ impl ControlPlane {
     }
 }
 
-/// The first event of a new log.
-async fn create_log(engine: &EngineHandle, log_id: LogId) -> Result<(), StartError> {
-    let release = EnvironmentId::from_bytes(clock::new_id());
+/// What nobody asked for: the first event of a new log, and that the master key was rotated, where a
+/// crash came before the event.
+async fn note(engine: &EngineHandle, log_id: LogId, master_key: u32) -> Result<(), StartError> {
+    let view = engine.view();
+    if view.tip.head.revision == 0 {
+        let release = EnvironmentId::from_bytes(clock::new_id());
+        by_system(engine, Command::CreateLog { log_id, release }, Some(0)).await?;
+    }
+    if master_key > FIRST_MASTER_KEY && master_key > view.state.master_key() {
+        by_system(engine, Command::NoteMasterKey { number: master_key }, None).await?;
+    }
+    Ok(())
+}
+
+async fn by_system(
+    engine: &EngineHandle,
+    command: Command,
+    expected_revision: Option<u64>,
+) -> Result<(), StartError> {
     let Ok(actor) = Actor::parse("system") else { return Ok(()) };
-    let request = Request {
-        command: Command::CreateLog { log_id, release },
-        origin: Arc::new(Origin {
-            role: ActedAs::default(),
-            actor,
-            source: String::new(),
-            request: None,
-            reason: Reason::default(),
-        }),
-        authority: Authority::Unlimited,
-        expected_revision: Some(0),
-        data_key: None,
-    };
+    let origin = Arc::new(Origin {
+        role: ActedAs::default(),
+        actor,
+        source: String::new(),
+        request: None,
+        reason: Reason::default(),
+    });
+    let authority = Authority::Unlimited;
+    let request = Request { command, origin, authority, expected_revision, data_key: None };
     engine.execute(clock::now_ms(), request).await?;
     Ok(())
 }

@@ -140,6 +140,10 @@ pub enum Event {
         id: OperatorTokenId,
         operator: Actor,
     },
+    /// How many master keys there have been, this one included.
+    MasterKeyRotated {
+        number: u32,
+    },
 }
 
 /// An environment as it is after the event.

@@ -28,9 +28,11 @@ impl Secret {
     }
 
     pub fn fingerprint(&self) -> Fingerprint {
-        let digest = Sha256::new_with_prefix(b"countersign secret fingerprint v1\0")
-            .chain_update(self.0.as_bytes())
-            .finalize();
+        // In one place until it is overwritten: each move of a hasher leaves the secret on the stack,
+        // for what is shorter than a block is kept in it.
+        let mut hasher = Sha256::new_with_prefix(b"countersign secret fingerprint v1\0");
+        hasher.update(self.0.as_bytes());
+        let digest = hasher.finalize_reset();
         let mut first = [0; 6];
         first.iter_mut().zip(digest).for_each(|(byte, hashed)| *byte = hashed);
         Fingerprint(first)

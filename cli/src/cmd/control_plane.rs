@@ -14,6 +14,8 @@ use crate::data_dir;
 use crate::failure::Failure;
 use crate::listening::TransportArgs;
 use crate::logging::LogArgs;
+use crate::master_key::MasterKeyArgs;
+use crate::memory::MemoryArgs;
 use crate::moment::Lifetime;
 use crate::sharing::SharingArgs;
 use crate::signals::StopSignals;
@@ -62,9 +64,8 @@ pub(crate) struct ControlPlaneArgs {
     #[arg(default_value = "127.0.0.1:7401")]
     status_listen: SocketAddr,
 
-    /// A file with the master key, instead of the one in the data directory
-    #[arg(long, value_name = "FILE", env = "COUNTERSIGN_MASTER_KEY_FILE", hide_env_values = true)]
-    master_key_file: Option<PathBuf>,
+    #[command(flatten)]
+    master_key: MasterKeyArgs,
 
     /// How many nodes are sent a snapshot at the same time; the others wait in order
     #[arg(long, value_name = "N", env = "COUNTERSIGN_SNAPSHOTS_AT_ONCE", hide_env_values = true)]
@@ -116,6 +117,9 @@ pub(crate) struct ControlPlaneArgs {
     limits: LimitArgs,
 
     #[command(flatten)]
+    memory: MemoryArgs,
+
+    #[command(flatten)]
     logging: LogArgs,
 }
 
@@ -157,8 +161,10 @@ fn reached_at(transport: &Transport, listen: SocketAddr) -> String {
 
 pub(super) async fn run(args: ControlPlaneArgs) -> Result<(), Failure> {
     args.logging.begin("info")?;
+    args.memory.guard()?;
     let mut signals = StopSignals::catch()?;
     let transport = args.transport.transport()?;
+    let (master_key, next_master_key) = args.master_key.sources()?;
     let config = Config {
         data_dir: args.data_dir.unwrap_or_else(|| data_dir::default_for("control-plane")),
         listen: args.listen,
@@ -166,7 +172,8 @@ pub(super) async fn run(args: ControlPlaneArgs) -> Result<(), Failure> {
         etcd: args.sharing.etcd(reached_at(&transport, args.listen))?,
         transport,
         status_listen: Some(args.status_listen),
-        master_key_file: args.master_key_file,
+        master_key,
+        next_master_key,
         limits: Limits {
             environments_max: args.limits.environments_max,
             groups_max: args.limits.groups_max,

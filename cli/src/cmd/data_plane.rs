@@ -16,6 +16,7 @@ use crate::cache_key;
 use crate::enrolling::EnrolmentArgs;
 use crate::failure::Failure;
 use crate::logging::LogArgs;
+use crate::memory::MemoryArgs;
 use crate::signals::StopSignals;
 use upstream::UpstreamArgs;
 
@@ -195,11 +196,15 @@ pub(crate) struct DataPlaneArgs {
     enrolment: EnrolmentArgs,
 
     #[command(flatten)]
+    memory: MemoryArgs,
+
+    #[command(flatten)]
     log: LogArgs,
 }
 
 pub(super) async fn run(args: DataPlaneArgs, globals: &Globals) -> Result<(), Failure> {
     args.log.begin("info")?;
+    args.memory.guard()?;
     let mut signals = StopSignals::catch()?;
     let defaults = Config::default();
     let proxy_tls = match (args.proxy_tls_listen, args.proxy_tls_cert, args.proxy_tls_key) {

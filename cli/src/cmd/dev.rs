@@ -17,6 +17,7 @@ use crate::client::ControlPlane;
 use crate::demo::{self, Demo};
 use crate::failure::Failure;
 use crate::logging::LogArgs;
+use crate::memory::MemoryArgs;
 use crate::signals::StopSignals;
 use crate::{cmd, data_dir};
 
@@ -86,11 +87,15 @@ pub(crate) struct Dev {
     no_demo: bool,
 
     #[command(flatten)]
+    memory: MemoryArgs,
+
+    #[command(flatten)]
     log: LogArgs,
 }
 
 pub(super) async fn run(args: Dev) -> Result<(), Failure> {
     args.log.begin(LOG_FILTER)?;
+    args.memory.guard()?;
     let mut signals = StopSignals::catch()?;
     refuse_taken(&args).await?;
     let running = tokio::select! {

@@ -18,6 +18,7 @@ mod explain;
 mod group;
 mod key;
 mod log;
+mod master_key;
 mod node;
 mod operator;
 mod publication;
@@ -72,6 +73,9 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Backup(backup::Verb),
     Restore(restore::Restore),
+    /// The key that everything at rest is under
+    #[command(subcommand)]
+    MasterKey(master_key::Verb),
     /// A log that no control plane has open
     #[command(subcommand)]
     Log(log::Verb),
@@ -115,6 +119,7 @@ pub(crate) async fn run(command: Command, globals: &Globals) -> Result<(), Failu
         Command::Audit(verb) => audit::run(verb, globals).await,
         Command::Backup(verb) => backup::run(verb, globals).await,
         Command::Restore(args) => restore::run(args, globals).await,
+        Command::MasterKey(verb) => master_key::run(verb, globals).await,
         Command::Log(verb) => log::run(&verb, globals),
         Command::Node(verb) => node::run(verb, globals).await,
         Command::Operator(verb) => operator::run(verb, globals).await,

@@ -11,6 +11,7 @@ use crate::enrolling::EnrolmentArgs;
 use crate::failure::Failure;
 use crate::listening::TransportArgs;
 use crate::logging::LogArgs;
+use crate::memory::MemoryArgs;
 use crate::signals::StopSignals;
 
 /// Run a relay: it serves a control plane's stream to further nodes
@@ -62,11 +63,15 @@ pub(crate) struct RelayArgs {
     enrolment: EnrolmentArgs,
 
     #[command(flatten)]
+    memory: MemoryArgs,
+
+    #[command(flatten)]
     log: LogArgs,
 }
 
 pub(super) async fn run(args: RelayArgs, globals: &Globals) -> Result<(), Failure> {
     args.log.begin("info")?;
+    args.memory.guard()?;
     let mut signals = StopSignals::catch()?;
     let config = RelayConfig {
         control_planes: globals.control_plane.clone(),

@@ -16,6 +16,7 @@ mod guard;
 mod key_order;
 mod keys;
 mod lapse;
+mod master_keys;
 mod nodes;
 mod page;
 mod payload;
@@ -40,7 +41,7 @@ use crate::admission::Admission;
 use crate::clock;
 use crate::engine::EngineHandle;
 use crate::history::History;
-use crate::keystore::{KeystoreImage, Sealer};
+use crate::keystore::{KeystoreImage, MasterKeySource, Sealer};
 use crate::node_certificates::NodeCertificates;
 
 pub use audit::Auditing;
@@ -60,6 +61,8 @@ pub struct Parts {
     pub admission: Admission,
     pub data_dir: PathBuf,
     pub keystore: KeystoreImage,
+    /// Where the next master key is, when it is asked for.
+    pub next_master_key: Option<MasterKeySource>,
     pub epoch: u64,
     pub nodes: Arc<NodeRegistry>,
     pub commits: Arc<Commits>,

@@ -3,7 +3,7 @@
 use countersign_proto::v1::event::Payload;
 
 /// The names of the payload's fields in the contract.
-pub(super) const PAYLOAD_NAMES: [&str; 27] = [
+pub(super) const PAYLOAD_NAMES: [&str; 28] = [
     "log_created",
     "environment_created",
     "environment_updated",
@@ -31,6 +31,7 @@ pub(super) const PAYLOAD_NAMES: [&str; 27] = [
     "access_revoked",
     "token_created",
     "token_revoked",
+    "master_key_rotated",
 ];
 
 pub(super) fn payload_name(payload: &Payload) -> &'static str {
@@ -62,6 +63,7 @@ pub(super) fn payload_name(payload: &Payload) -> &'static str {
         Payload::AccessRevoked(_) => "access_revoked",
         Payload::TokenCreated(_) => "token_created",
         Payload::TokenRevoked(_) => "token_revoked",
+        Payload::MasterKeyRotated(_) => "master_key_rotated",
     }
 }
 
@@ -99,5 +101,6 @@ pub(super) fn touched(payload: &Payload) -> Vec<&str> {
         Payload::AccessRevoked(m) => vec![&m.id, &m.operator],
         Payload::TokenCreated(m) => vec![&m.id, &m.operator],
         Payload::TokenRevoked(m) => vec![&m.id, &m.operator],
+        Payload::MasterKeyRotated(_) => vec![],
     }
 }

@@ -88,6 +88,8 @@ pub(super) const TABLE: &[(&str, &str, Needs)] = &[
     ("countersign.v1.Audit", "ListChanges", R(Audit, All)),
     ("countersign.v1.Audit", "ListAttempts", R(Audit, All)),
     ("countersign.v1.Backups", "CreateBackup", R(Administer, All)),
+    ("countersign.v1.MasterKeys", "GetMasterKey", R(Administer, All)),
+    ("countersign.v1.MasterKeys", "RotateMasterKey", R(Administer, All)),
     ("countersign.v1.Nodes", "GetNode", R(View, Any)),
     ("countersign.v1.Nodes", "ListNodes", R(View, Any)),
     ("countersign.v1.Nodes", "WatchNodes", R(View, Any)),

@@ -12,6 +12,7 @@ use countersign_proto::v1::bindings_server::BindingsServer;
 use countersign_proto::v1::enrolment_server::EnrolmentServer;
 use countersign_proto::v1::environments_server::EnvironmentsServer;
 use countersign_proto::v1::events_server::EventsServer;
+use countersign_proto::v1::master_keys_server::MasterKeysServer;
 use countersign_proto::v1::nodes_server::NodesServer;
 use countersign_proto::v1::signature_keys_server::SignatureKeysServer;
 use countersign_proto::v1::sync_server::SyncServer;
@@ -43,6 +44,7 @@ pub async fn serve(
     health.set_serving::<NodesServer<Api>>().await;
     health.set_serving::<EnrolmentServer<Api>>().await;
     health.set_serving::<VerificationServer<Api>>().await;
+    health.set_serving::<MasterKeysServer<Api>>().await;
     health.set_serving::<SyncServer<Streams<LogSource>>>().await;
     let reflection = || {
         tonic_reflection::server::Builder::configure()
@@ -74,7 +76,8 @@ pub(super) fn management(api: Api) -> Routes {
         .add_service(BackupsServer::new(api.clone()))
         .add_service(AccessServer::new(api.clone()))
         .add_service(NodesServer::new(api.clone()))
-        .add_service(VerificationServer::new(api))
+        .add_service(VerificationServer::new(api.clone()))
+        .add_service(MasterKeysServer::new(api))
 }
 
 #[derive(Debug, thiserror::Error)]

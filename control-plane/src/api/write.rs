@@ -193,6 +193,17 @@ impl Write {
         }
     }
 
+    /// For what is refused before the engine is asked; `refusal` gets the bad fields.
+    pub(super) fn refuse<T>(
+        self,
+        api: &Api,
+        refusal: impl FnOnce(Vec<InvalidField>) -> Status,
+    ) -> Result<T, Status> {
+        let status = refusal(self.bad);
+        api.auditing.refused(self.attempt, &status);
+        Err(status)
+    }
+
     /// For a rejection that is found before the engine is asked.
     pub(super) fn reject<T>(self, api: &Api, rejection: Rejection) -> Result<T, Status> {
         let status = if self.bad.is_empty() {

@@ -114,6 +114,10 @@ pub fn decide(state: &State, command: &Command, limits: &Limits) -> Result<Vec<E
         Command::RevokeAccess { grants } => access::revoke(state, grants)?,
         Command::CreateToken { fields } => access::create_token(state, fields)?,
         Command::RevokeToken { token } => access::revoke_token(state, *token)?,
+        Command::NoteMasterKey { number } if *number > state.master_key() => {
+            vec![Event::MasterKeyRotated { number: *number }]
+        }
+        Command::NoteMasterKey { .. } => vec![],
     };
     if events.len() > EVENTS_PER_COMMAND_MAX {
         return Err(Rejection::TooManyEvents {

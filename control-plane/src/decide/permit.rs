@@ -76,7 +76,8 @@ fn needs(state: &State, command: &Command) -> Result<Vec<Need>, Rejection> {
         | C::GrantAccess { .. }
         | C::RevokeAccess { .. }
         | C::CreateToken { .. }
-        | C::RevokeToken { .. } => vec![(Right::Administer, Target::Everywhere)],
+        | C::RevokeToken { .. }
+        | C::NoteMasterKey { .. } => vec![(Right::Administer, Target::Everywhere)],
     })
 }
 

@@ -23,9 +23,14 @@ const FORGET_SHARE: u32 = 20;
 /// Why the master key is still the one it was.
 #[derive(Debug, thiserror::Error)]
 pub enum RotateError {
+    #[error(
+        "the next master key is the one that is in use: put a new one in its place \
+         (`countersign master-key new`)"
+    )]
+    InUse,
     /// The rotation can be asked for again.
     #[error("the master key was not rotated: {0}")]
-    Refused(String),
+    Full(String),
     #[error("the control plane is stopping: try again")]
     Stopped,
 }
@@ -37,6 +42,8 @@ pub(super) enum Chore {
     Follow,
     Forget(oneshot::Sender<Duration>),
     Rotate(MasterKey, oneshot::Sender<Result<u32, RotateError>>),
+    /// The numbers of master key and epoch.
+    Tell(oneshot::Sender<(u32, u32)>),
 }
 
 impl EngineHandle {
@@ -53,6 +60,14 @@ impl EngineHandle {
         let chore = ToEngine::Chore(Chore::Rotate(master, reply));
         self.queue.send(chore).await.map_err(|_| RotateError::Stopped)?;
         done.await.map_err(|_| RotateError::Stopped)?
+    }
+
+    /// How many master keys there have been, and which file of data keys there is.
+    pub async fn master_key(&self) -> Result<(u32, u32), RotateError> {
+        let (reply, told) = oneshot::channel();
+        let chore = ToEngine::Chore(Chore::Tell(reply));
+        self.queue.send(chore).await.map_err(|_| RotateError::Stopped)?;
+        told.await.map_err(|_| RotateError::Stopped)
     }
 
     /// Forgets what is to be forgotten, again and again, until the control plane stops.
@@ -103,11 +118,18 @@ impl Writer {
                 self.forget()?;
                 let _ = reply.send(begun.elapsed());
             }
+            Chore::Tell(reply) => {
+                let keystore = &self.engine.keystore;
+                let _ = reply.send((keystore.master_number(), keystore.epoch()));
+            }
+            Chore::Rotate(master, reply) if self.engine.keystore.is_under(&master) => {
+                let _ = reply.send(Err(RotateError::InUse));
+            }
             Chore::Rotate(master, reply) => {
                 let rotated = self.engine.keystore.rotate(&master, &mut || {});
                 let _ = reply.send(match rotated {
                     Ok(number) => Ok(number),
-                    Err(PutError::Full(error)) => Err(RotateError::Refused(error.to_string())),
+                    Err(PutError::Full(error)) => Err(RotateError::Full(error.to_string())),
                     Err(error) => return Err(Fatal::of(error)),
                 });
             }

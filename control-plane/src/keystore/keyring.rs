@@ -32,8 +32,8 @@ const HEAD_BYTES: usize = 60;
 const SEALED_AT: usize = HEAD_BYTES + NONCE_BYTES;
 const PLAIN_BYTES: usize = 2 * KEY_BYTES + 2 * (4 + KEY_BYTES);
 const CHECKED_BYTES: usize = SEALED_AT + PLAIN_BYTES + 16;
-/// Which master key is the first of a log.
-pub(super) const FIRST: u32 = 1;
+/// The number of the first master key of a log.
+pub const FIRST_MASTER_KEY: u32 = 1;
 
 /// The keys of a log, as they are in memory.
 pub(super) struct Keyring {
@@ -69,7 +69,7 @@ impl Keyring {
         Ok(Self {
             log_id,
             master: master.copy(),
-            master_number: FIRST,
+            master_number: FIRST_MASTER_KEY,
             checkpoint_seed: RootKey::random()?,
             delivery_root: RootKey::random()?,
             epoch: Epoch::random(1)?,
@@ -89,7 +89,7 @@ impl Keyring {
         Ok(Self {
             log_id,
             master: master.copy(),
-            master_number: FIRST,
+            master_number: FIRST_MASTER_KEY,
             checkpoint_seed: RootKey::new(derived_checkpoint_seed(master, log_id)),
             delivery_root: RootKey::new(master.derive(&root)),
             epoch: Epoch::random(epoch.saturating_add(1))?,

@@ -14,7 +14,7 @@ use super::root::{KEY_BYTES, RootKey};
 use crate::log::disk::{self, DiskError};
 
 /// The digits and a line's end, with some room for other line ends.
-const FILE_BYTES_MAX: u64 = 2 * KEY_BYTES as u64 + 8;
+pub(super) const FILE_BYTES_MAX: u64 = 2 * KEY_BYTES as u64 + 8;
 const OTHERS: u32 = 0o077;
 
 /// The master key in memory: never printed, overwritten when dropped.
@@ -35,6 +35,10 @@ pub enum MasterKeyError {
     TooOpen { path: PathBuf, mode: u32 },
     #[error("{} is not a master key, which is 64 hex digits", .0.display())]
     Malformed(PathBuf),
+    #[error("{0} is not a master key, which is 64 hex digits")]
+    MalformedText(String),
+    #[error("the command {program} gives no master key: {what}")]
+    Command { program: String, what: String },
     #[error(transparent)]
     Disk(#[from] DiskError),
     #[error("the system gives no random bytes for a master key")]
@@ -52,16 +56,16 @@ impl MasterKey {
 
     /// Reads the key at the path. One that the group or others can read is refused.
     pub fn load(path: &Path) -> Result<Self, MasterKeyError> {
-        let metadata = match fs::metadata(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(MasterKeyError::Missing(path.to_owned()));
-            }
-            found => found.map_err(DiskError::at("open", path))?,
-        };
-        let mode = metadata.permissions().mode() & 0o7777;
+        let mode = found(path)?.permissions().mode() & 0o7777;
         if mode & OTHERS != 0 {
             return Err(MasterKeyError::TooOpen { path: path.to_owned(), mode });
         }
+        Self::load_guarded(path)
+    }
+
+    /// The same, whatever its mode: for a directory that somebody else guards.
+    pub fn load_guarded(path: &Path) -> Result<Self, MasterKeyError> {
+        let metadata = found(path)?;
         if !metadata.is_file() || metadata.len() > FILE_BYTES_MAX {
             return Err(MasterKeyError::Malformed(path.to_owned()));
         }
@@ -99,7 +103,7 @@ impl MasterKey {
         Ok(Self(key))
     }
 
-    fn parse(text: &[u8]) -> Option<Self> {
+    pub(super) fn parse(text: &[u8]) -> Option<Self> {
         let digits = text.trim_ascii();
         let mut bytes = Zeroizing::new([0; KEY_BYTES]);
         if digits.len() != 2 * bytes.len() {
@@ -107,6 +111,15 @@ impl MasterKey {
         }
         HEXLOWER_PERMISSIVE.decode_mut(digits, bytes.as_mut_slice()).ok()?;
         Some(Self(RootKey::new(bytes)))
+    }
+}
+
+fn found(path: &Path) -> Result<fs::Metadata, MasterKeyError> {
+    match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(MasterKeyError::Missing(path.to_owned()))
+        }
+        found => Ok(found.map_err(DiskError::at("open", path))?),
     }
 }
 

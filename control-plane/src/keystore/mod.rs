@@ -21,15 +21,18 @@ mod moving;
 mod root;
 mod sealer;
 mod shred;
+mod source;
 
 use envelope::WrappingKey;
 pub use envelope::{DataKey, Sealed};
 use file::{Header, KeystoreFile};
 use image::Files;
 pub use image::{Image, KeystoreImage, checkpoint_seed, seed_of};
+pub use keyring::FIRST_MASTER_KEY;
 use keyring::Keyring;
 pub use master::{MasterKey, MasterKeyError};
 pub use sealer::Sealer;
+pub use source::{MASTER_KEY_VARIABLE, MasterKeySource};
 
 /// The writing end of a keystore. There is one, held by the engine.
 pub struct Keystore {

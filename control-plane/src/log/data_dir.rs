@@ -28,12 +28,14 @@ use countersign_shared::id::LogId;
 
 use super::OpenError;
 use super::disk::{self, DiskError};
-use crate::keystore::{MasterKey, MasterKeyError};
+use crate::keystore::{MasterKey, MasterKeyError, MasterKeySource};
 
 /// The space that can be freed to open the log on a full disk.
 const BALLAST_BYTES: usize = 16 * 1024 * 1024;
 /// With less space than this the ballast is dropped before the log is opened.
 const OPEN_BYTES_MIN: u64 = 8 * 1024 * 1024;
+/// The master key, where no other one is named.
+pub const OWN_MASTER_KEY: &str = "master.key";
 const IDENTITY_FORMAT: &str = "countersign data directory v1";
 const PID_DIGITS: usize = 10;
 /// A process writes its pid right after it has the lock; this long one looks for it.
@@ -135,12 +137,12 @@ impl DataDir {
         self.path.join("replica")
     }
 
-    /// The master key in a given file, or the directory's own, which is made on the first start.
-    pub fn master_key(&self, given: Option<&Path>) -> Result<MasterKey, MasterKeyError> {
+    /// The master key as it is given, or the directory's own, which is made on the first start.
+    pub fn master_key(&self, given: Option<&MasterKeySource>) -> Result<MasterKey, MasterKeyError> {
         if let Some(given) = given {
-            return MasterKey::load(given);
+            return given.read();
         }
-        let own = self.path.join("master.key");
+        let own = self.path.join(OWN_MASTER_KEY);
         // What was encrypted with a key that is gone would not open with a new one.
         if self.holds_sealed_keys() {
             return MasterKey::load(&own);

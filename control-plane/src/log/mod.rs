@@ -33,7 +33,7 @@ mod watchdog;
 
 pub use checkpoint::{Checkpoint, CheckpointError, CheckpointKey};
 pub use countersign_shared::chain::{ChainHash, Head};
-pub use data_dir::DataDir;
+pub use data_dir::{DataDir, OWN_MASTER_KEY};
 pub use disk::DiskError;
 pub use etcd::{Access as EtcdAccess, ClusterError, Credentials as EtcdCredentials};
 pub use etcd::{EtcdConfig, EtcdLog, Joined, Standing};

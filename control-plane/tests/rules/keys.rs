@@ -81,3 +81,16 @@ fn a_bound_key_is_deleted_only_by_force_and_then_in_one_batch() {
     assert!(deleted.state.bindings().is_empty());
     deleted.when(&create_key(3, "first", SignatureKeyType::Hmac)).then_kinds(&["KeyCreated"]);
 }
+
+#[test]
+fn a_rotation_of_the_master_key_is_noted_once() {
+    let scenario = Scenario::new();
+    scenario
+        .when(&Command::NoteMasterKey { number: 2 })
+        .then(&[Event::MasterKeyRotated { number: 2 }]);
+    let scenario = scenario.given(Command::NoteMasterKey { number: 2 });
+    scenario.when(&Command::NoteMasterKey { number: 2 }).then(&[]);
+    scenario
+        .when(&Command::NoteMasterKey { number: 3 })
+        .then(&[Event::MasterKeyRotated { number: 3 }]);
+}

@@ -214,6 +214,9 @@ fn payload_to_proto(event: &Event) -> Payload {
             let (id, operator) = (id.to_string(), operator.to_string());
             Payload::TokenRevoked(v1::TokenRevoked { id, operator })
         }
+        Event::MasterKeyRotated { number } => {
+            Payload::MasterKeyRotated(v1::MasterKeyRotated { number: *number })
+        }
     }
 }
 
@@ -321,5 +324,6 @@ fn payload_from_proto(payload: &Payload) -> Result<Event, InvalidField> {
             id: id("id", &m.id)?,
             operator: text("operator", Actor::parse(&m.operator))?,
         },
+        Payload::MasterKeyRotated(m) => Event::MasterKeyRotated { number: m.number },
     })
 }

@@ -90,6 +90,7 @@ pub fn snapshot_to_proto(state: &State) -> store::Snapshot {
             .collect(),
         node_tokens: state.nodes().tokens().values().map(|t| token_to_proto(t)).collect(),
         nodes: state.nodes().known().values().map(|n| node_to_proto(n)).collect(),
+        master_key: state.master_key(),
         node_keys: (state.nodes().keys().iter())
             .map(|(key, node)| store::StoredNodeKey {
                 digest: key.0.to_vec(),
@@ -102,6 +103,7 @@ pub fn snapshot_to_proto(state: &State) -> store::Snapshot {
 pub fn snapshot_from_proto(message: &store::Snapshot) -> Result<State, InvalidField> {
     let mut restore =
         Restore::new(id("log_id", &message.log_id)?, stamp("head", message.head.as_ref())?);
+    restore.master_key(message.master_key);
     for m in &message.environments {
         let fields = environment(&m.id, &m.name, &m.remark)?;
         restore.environment(

@@ -80,6 +80,7 @@ impl State {
             Event::AccessRevoked { id, .. } => self.access.drop_grant(*id),
             Event::TokenCreated(fields) => self.access.put_token(fields, at),
             Event::TokenRevoked { id, .. } => self.access.drop_token(*id),
+            Event::MasterKeyRotated { number } => self.master_key = *number,
         }
     }
 

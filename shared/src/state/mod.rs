@@ -74,6 +74,7 @@ pub struct State {
     pub(crate) bindings: OrdMap<Place, Binding>,
     pub(crate) nodes: Nodes,
     pub(crate) access: Access,
+    pub(crate) master_key: u32,
     pub(crate) requests: RequestWindow,
     pub(crate) index: Index,
 }
@@ -87,6 +88,11 @@ impl State {
     /// The revision and time of the last event applied.
     pub fn head(&self) -> Stamp {
         self.head
+    }
+
+    /// The number of the master key after its last rotation; 0 before the first one.
+    pub fn master_key(&self) -> u32 {
+        self.master_key
     }
 
     pub fn environments(&self) -> &OrdMap<EnvironmentId, Arc<Environment>> {

@@ -63,6 +63,10 @@ impl Restore {
         self.0.access.put_token(fields, created);
     }
 
+    pub fn master_key(&mut self, number: u32) {
+        self.0.master_key = number;
+    }
+
     /// Oldest first.
     pub fn request(&mut self, mark: &RequestMark, first_revision: u64, last_revision: u64) {
         self.0.requests.remember(mark, first_revision, last_revision);

@@ -49,7 +49,7 @@ fn may(role: &str, call: &Call) -> bool {
         ("Access", "WhoAmI") | ("Verification", "ExplainRequest") => return true,
         ("Sync", _) => return false,
         ("Events" | "Audit", _) => "auditor",
-        ("Access" | "Backups", _) => "",
+        ("Access" | "Backups" | "MasterKeys", _) => "",
         ("Nodes", name) if name.contains("Token") || name.starts_with("Revoke") => "",
         (_, _) if reads => return true,
         ("SignatureKeys", _) => "key-admin",

@@ -38,6 +38,7 @@ pub(in crate::cmd) fn type_of(event: &Event) -> &'static str {
         Payload::AccessRevoked(_) => "access_revoked",
         Payload::TokenCreated(_) => "token_created",
         Payload::TokenRevoked(_) => "token_revoked",
+        Payload::MasterKeyRotated(_) => "master_key_rotated",
     }
 }
 
@@ -111,6 +112,7 @@ pub(super) async fn summary(event: &Event, names: &mut Names) -> String {
         Payload::AccessRevoked(e) => format!("{}: grant {}", e.operator, e.id),
         Payload::TokenCreated(e) => remarked(&format!("{} of {}", e.id, e.operator), &e.remark),
         Payload::TokenRevoked(e) => format!("{} of {}", e.id, e.operator),
+        Payload::MasterKeyRotated(e) => format!("to number {}", e.number),
     }
 }
 
@@ -143,7 +145,8 @@ async fn learn(payload: &Payload, names: &mut Names) {
         | Payload::AccessGranted(_)
         | Payload::AccessRevoked(_)
         | Payload::TokenCreated(_)
-        | Payload::TokenRevoked(_) => {}
+        | Payload::TokenRevoked(_)
+        | Payload::MasterKeyRotated(_) => {}
     }
 }
 

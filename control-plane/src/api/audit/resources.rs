@@ -60,7 +60,8 @@ pub(super) fn of_event(state: &State, event: &Event) -> Option<v1::Resource> {
             nodes::known(state, node).map(Kind::Node)
         }
         // Grants and tokens are no resources of the gateway: their events say all there is.
-        Event::LogCreated { .. }
+        Event::MasterKeyRotated { .. }
+        | Event::LogCreated { .. }
         | Event::AccessGranted(_)
         | Event::AccessRevoked { .. }
         | Event::TokenCreated(_)
