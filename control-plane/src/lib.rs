@@ -30,6 +30,7 @@ pub mod snapshotter;
 pub mod source;
 mod start;
 mod status;
+mod system;
 
 pub use bootstrap::FILE as BOOTSTRAP_TOKEN_FILE;
 pub use countersign_feed::scope::{Rule as ScopeRule, Scope};

@@ -13,9 +13,6 @@ use countersign_feed::nodes::{NodeRegistry, SILENT_INTERVALS_MAX};
 use countersign_feed::scope::Scope;
 use countersign_feed::server::{Parts as StreamParts, STALLED_MAX, Streams};
 use countersign_feed::turns::AtOnce;
-use countersign_shared::event::Origin;
-use countersign_shared::id::{EnvironmentId, LogId};
-use countersign_shared::text::{ActedAs, Actor, Reason};
 use countersign_transport::node_ca::NodeCaError;
 use countersign_transport::{ClientCertificates, Incoming, ServerFiles, Transport, TransportError};
 use prometheus_client::registry::Registry;
@@ -26,9 +23,8 @@ use tokio::task::JoinHandle as Task;
 use crate::admission::Admission;
 use crate::api::{self, Api, Parts};
 use crate::bootstrap::{self, BootstrapError};
-use crate::command::{Authority, Command, Request};
 use crate::engine::{EngineHandle, ExecuteError};
-use crate::keystore::{FIRST_MASTER_KEY, KeystoreError, MasterKeyError, MasterKeySource};
+use crate::keystore::{KeystoreError, MasterKeyError, MasterKeySource};
 use crate::log::{EtcdConfig, OWN_MASTER_KEY, OpenError};
 use crate::metrics::EngineMetrics;
 use crate::node_certificates::{NodeCertificateConfig, NodeCertificates};
@@ -36,7 +32,7 @@ use crate::opening::{Opened, Opening, open};
 use crate::place::Whereabouts;
 use crate::recover::RecoverError;
 use crate::source::LogSource;
-use crate::{Limits, clock, status};
+use crate::{Limits, clock, status, system};
 
 /// How long calls that are under way may take to finish when the control plane stops.
 const STOP_WAIT: Duration = Duration::from_secs(5);
@@ -198,7 +194,7 @@ pub async fn start(config: Config) -> Result<ControlPlane, StartError> {
     let (keystore, master_key) = (engine.keystore.image(), engine.keystore.master_number());
     let pulse = engine.log.pulse();
     let (engine, engine_thread) = engine.spawn().map_err(StartError::Thread)?;
-    note(&engine, log_id, master_key).await?;
+    system::note(&engine, log_id, master_key).await?;
 
     if is_strict {
         bootstrap::prepare(&engine, &config.data_dir, config.new_bootstrap_token).await?;
@@ -323,39 +319,6 @@ impl ControlPlane {
         }
         tracing::info!("control plane stopped");
     }
-}
-
-/// What nobody asked for: the first event of a new log, and that the master key was rotated, where a
-/// crash came before the event.
-async fn note(engine: &EngineHandle, log_id: LogId, master_key: u32) -> Result<(), StartError> {
-    let view = engine.view();
-    if view.tip.head.revision == 0 {
-        let release = EnvironmentId::from_bytes(clock::new_id());
-        by_system(engine, Command::CreateLog { log_id, release }, Some(0)).await?;
-    }
-    if master_key > FIRST_MASTER_KEY && master_key > view.state.master_key() {
-        by_system(engine, Command::NoteMasterKey { number: master_key }, None).await?;
-    }
-    Ok(())
-}
-
-async fn by_system(
-    engine: &EngineHandle,
-    command: Command,
-    expected_revision: Option<u64>,
-) -> Result<(), StartError> {
-    let Ok(actor) = Actor::parse("system") else { return Ok(()) };
-    let origin = Arc::new(Origin {
-        role: ActedAs::default(),
-        actor,
-        source: String::new(),
-        request: None,
-        reason: Reason::default(),
-    });
-    let authority = Authority::Unlimited;
-    let request = Request { command, origin, authority, expected_revision, data_key: None };
-    engine.execute(clock::now_ms(), request).await?;
-    Ok(())
 }
 
 /// Has the engine follow whenever the log may have something new.

@@ -23,12 +23,14 @@ use countersign_proto::v1::{
 };
 use countersign_shared::id::{EnvironmentId, KeyId, SecretId};
 use countersign_shared::secret::Secret;
+use mimalloc::MiMalloc;
 use prost::Message;
 use tokio::sync::watch;
+use zeroizing_alloc::ZeroAlloc;
 
 /// As in the binary: the request path allocates much and for a short time.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: ZeroAlloc<MiMalloc> = ZeroAlloc(MiMalloc);
 
 const ENVIRONMENT: [u8; 16] = [1; 16];
 const GROUP: u128 = 1;

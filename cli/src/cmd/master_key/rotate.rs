@@ -13,10 +13,12 @@ use crate::failure::Failure;
 /// When this returns, the former key opens nothing that is on the disk. Put the new one in its place then.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Examples, on the control plane's machine:
+Examples:
   countersign master-key new /etc/countersign/master.key.next
   countersign master-key rotate --reason 'once a year'
-  mv /etc/countersign/master.key.next /etc/countersign/master.key")]
+  mv /etc/countersign/master.key.next /etc/countersign/master.key
+
+The first and the last are for the control plane's machine.")]
 pub(crate) struct Rotate {
     /// Why, for the log
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
