@@ -15,7 +15,7 @@ use countersign_shared::text::{ActedAs, Actor, InvalidText, Reason, Remark};
 
 use crate::command::{Authority, Command, GrantedScope, Request, WhichGrants};
 use crate::engine::{EngineHandle, ExecuteError};
-use crate::{bearer, clock};
+use crate::{bearer, clock, system};
 
 /// No certificate can name it: parentheses do not stand in the names of certificates.
 pub(crate) const OPERATOR: &str = "(bootstrap)";
@@ -46,7 +46,7 @@ pub(crate) fn is_open(state: &State) -> bool {
 }
 
 /// Makes the token and says where it lies, if there is no admin or `anew`. One that was made before
-/// is worth nothing then.
+/// is worth nothing then. Of several replicas the one that leads does it, unless another is asked for it.
 pub(crate) async fn prepare(
     engine: &EngineHandle,
     data_dir: &Path,
@@ -55,6 +55,13 @@ pub(crate) async fn prepare(
     if !anew && has_admin(&engine.view().state) {
         return Ok(());
     }
+    match make(engine, data_dir).await {
+        Err(BootstrapError::Execute(error)) if !anew && system::is_elsewhere(&error) => Ok(()),
+        made => made,
+    }
+}
+
+async fn make(engine: &EngineHandle, data_dir: &Path) -> Result<(), BootstrapError> {
     void(engine, data_dir).await?;
     let (operator, now_ms) = (Actor::parse(OPERATOR)?, clock::now_ms());
     let text = bearer::text(&clock::random_bytes());

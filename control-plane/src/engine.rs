@@ -290,6 +290,9 @@ impl Writer {
                 Err(error @ PutError::Full(_)) => {
                     return Err(Unwritten::Refused(ExecuteError::Full(error.to_string())));
                 }
+                Err(error @ PutError::Unreached(_)) => {
+                    return Err(Unwritten::Refused(ExecuteError::Unavailable(error.to_string())));
+                }
                 Err(error) => return Err(Unwritten::Fatal(Fatal::of(error))),
             }
         }

@@ -13,7 +13,7 @@ use crate::attempts::Attempts;
 use crate::engine::{Engine, forget_all_but_living};
 use crate::history::History;
 use crate::keystore::{Keystore, KeystoreError, MasterKey, MasterKeySource, PutError};
-use crate::log::{CheckpointKey, DataDir, OpenError, SnapshotStore, Standing};
+use crate::log::{CheckpointKey, OpenError, SnapshotStore};
 use crate::metrics::EngineMetrics;
 use crate::place::{Place, Whereabouts};
 use crate::recover::recover;
@@ -41,16 +41,14 @@ pub(crate) fn open(opening: &Opening, metrics: Arc<EngineMetrics>) -> Result<Ope
     let place = Place::open(&opening.whereabouts)?;
     let dir = place.dir();
     let (log_id, epoch) = (dir.log_id(), dir.epoch());
-    let mut keystore = open_keystore(dir, opening)?;
+    let mut keystore = open_keystore(&place, opening)?;
     let snapshots = Arc::new(SnapshotStore::of(dir));
     let attempts = Attempts::open(&dir.attempts_path()).map_err(OpenError::from)?;
-    let signing = || CheckpointKey::from_seed(&keystore.checkpoint_seed(), log_id);
+    let seed = keystore.checkpoint_seed();
+    let signing = || CheckpointKey::from_seed(&seed, log_id);
     let log = place.open_log(signing())?;
+    keystore.take_shared()?;
     let auditing = Auditing::new(signing(), attempts);
-    if let Standing::Following { leader, .. } = log.standing() {
-        let leader = leader.unwrap_or_else(|| "an unknown address".into());
-        return Err(StartError::SecondReplica { leader });
-    }
     let head = log.head();
     let history = History { reader: log.reader(), snapshots: Arc::clone(&snapshots) };
 
@@ -81,9 +79,9 @@ pub(crate) fn open(opening: &Opening, metrics: Arc<EngineMetrics>) -> Result<Ope
 
 /// Under the master key, or under the next one: after a rotation that is the one until somebody puts it
 /// in the other's place.
-fn open_keystore(dir: &DataDir, opening: &Opening) -> Result<Keystore, StartError> {
-    let under = |master: &MasterKey| Keystore::open(&dir.keystore_path(), master, dir.log_id());
-    let tried = dir.master_key(opening.master_key.as_ref());
+fn open_keystore(place: &Place, opening: &Opening) -> Result<Keystore, StartError> {
+    let under = |master: &MasterKey| place.open_keystore(master);
+    let tried = place.dir().master_key(opening.master_key.as_ref());
     let refused: StartError = match tried.map(|master| under(&master)) {
         Ok(Ok(keystore)) => return Ok(keystore),
         Ok(Err(error @ KeystoreError::WrongMasterKey(_))) => error.into(),

@@ -6,6 +6,7 @@ use countersign_shared::id::LogId;
 use data_encoding::HEXLOWER;
 
 use crate::clock;
+use crate::keystore::{Keystore, KeystoreError, MasterKey};
 use crate::log::{
     CheckpointKey, DataDir, Durability, EtcdConfig, EtcdLog, EventLog, Joined, LocalLog, OpenError,
 };
@@ -41,6 +42,14 @@ impl Place {
         match self {
             Self::Alone(dir) => dir,
             Self::Shared(joined) => &joined.dir,
+        }
+    }
+
+    pub(crate) fn open_keystore(&self, master: &MasterKey) -> Result<Keystore, KeystoreError> {
+        let (path, log_id) = (self.dir().keystore_path(), self.dir().log_id());
+        match self {
+            Self::Alone(_) => Keystore::open(&path, master, log_id),
+            Self::Shared(joined) => Keystore::open_shared(&path, master, log_id, joined.keys()),
         }
     }
 

@@ -119,11 +119,6 @@ pub enum StartError {
     NodeCa(#[from] NodeCaError),
     #[error("the first event could not be written: {0}")]
     Genesis(#[from] ExecuteError),
-    #[error(
-        "the log in etcd is written by the replica at {leader}, and the data keys of its secrets are with \
-         that one alone: a second replica cannot serve yet. Stop that one, or give another --etcd-prefix"
-    )]
-    SecondReplica { leader: String },
     #[error(transparent)]
     Bootstrap(#[from] BootstrapError),
     #[error("a thread could not be started: {0}")]

@@ -4,7 +4,9 @@ use crate::pb::compare::{CompareResult, CompareTarget, TargetUnion};
 use crate::pb::range_request::SortOrder;
 use crate::pb::request_op::Request;
 use crate::pb::response_op::Response;
-use crate::pb::{Compare, KeyValue, PutRequest, RangeRequest, RequestOp, TxnResponse};
+use crate::pb::{
+    Compare, DeleteRangeRequest, KeyValue, PutRequest, RangeRequest, RequestOp, TxnResponse,
+};
 
 /// The key, if it is there.
 pub fn one(key: &str) -> RangeRequest {
@@ -30,6 +32,11 @@ pub fn read(range: RangeRequest) -> RequestOp {
 pub fn put(key: &str, value: Vec<u8>, lease: i64) -> RequestOp {
     let put = PutRequest { key: key.into(), value, lease };
     RequestOp { request: Some(Request::RequestPut(put)) }
+}
+
+pub fn delete(key: &str) -> RequestOp {
+    let delete = DeleteRangeRequest { key: key.into() };
+    RequestOp { request: Some(Request::RequestDeleteRange(delete)) }
 }
 
 /// The key was changed last at this revision of etcd; at 0 it is not there.

@@ -72,6 +72,9 @@ fn of_rotate(error: &RotateError) -> Status {
         RotateError::InUse => {
             status::status(Code::FailedPrecondition, "MASTER_KEY_IN_USE", message, [])
         }
+        RotateError::Shared => {
+            status::status(Code::FailedPrecondition, "MASTER_KEY_SHARED", message, [])
+        }
         RotateError::Full(_) => status::status(Code::ResourceExhausted, "DISK_FULL", message, []),
         RotateError::Stopped => status::status(Code::Unavailable, "STOPPING", message, []),
     }

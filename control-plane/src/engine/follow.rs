@@ -1,7 +1,8 @@
 //! A replica that follows: what others appended is applied and published as they did it, command by
 //! command, so that nodes get the same deltas whichever replica they listen to.
 
-use countersign_shared::event::Record;
+use countersign_shared::event::{Event, Record};
+use countersign_shared::id::SecretId;
 use countersign_shared::state::State;
 
 use super::{Fatal, Writer};
@@ -41,6 +42,10 @@ impl Writer {
             }
         });
         read.map_err(Fatal::of)?;
+        if !self.engine.keystore.fetch(&secrets(&commands)).map_err(Fatal::of)? {
+            // What was forgotten since cannot be sent: all of it makes one entry, from end to end.
+            commands = Command::merge(commands).into_iter().collect();
+        }
         for Command { records, head, after } in commands {
             let before = std::mem::replace(&mut self.engine.state, after);
             self.publish(&before, &records, head)?;
@@ -50,7 +55,26 @@ impl Writer {
     }
 }
 
+/// The secrets that came with them.
+fn secrets(commands: &[Command]) -> Vec<SecretId> {
+    let events = commands.iter().flat_map(|command| &command.records).map(|record| &record.event);
+    let secrets = events.filter_map(|event| match event {
+        Event::KeyCreated { secret, .. } | Event::SecretReplaced { secret, .. } => {
+            Some(secret.sealed.secret_id)
+        }
+        _ => None,
+    });
+    secrets.collect()
+}
+
 impl Command {
+    fn merge(commands: Vec<Self>) -> Option<Self> {
+        commands.into_iter().reduce(|before, next| {
+            let records = [before.records, next.records].concat();
+            Self { records, ..next }
+        })
+    }
+
     fn is_of(&self, record: &Record) -> bool {
         self.records.first().is_some_and(|first| first.first_revision == record.first_revision)
     }

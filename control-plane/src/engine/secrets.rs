@@ -13,6 +13,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::{EngineHandle, Fatal, ToEngine, Writer};
 use crate::keystore::{Keystore, MasterKey, PutError};
+use crate::log::Standing;
 
 /// After a secret was replaced or deleted so much time passes until its data key is gone from the
 /// disk: more that come meanwhile go with it,
@@ -28,6 +29,11 @@ pub enum RotateError {
          (`countersign master-key new`)"
     )]
     InUse,
+    #[error(
+        "the log is in etcd, so that all replicas would have to change the master key at once, which is \
+         not built yet"
+    )]
+    Shared,
     /// The rotation can be asked for again.
     #[error("the master key was not rotated: {0}")]
     Full(String),
@@ -122,6 +128,9 @@ impl Writer {
                 let keystore = &self.engine.keystore;
                 let _ = reply.send((keystore.master_number(), keystore.epoch()));
             }
+            Chore::Rotate(_, reply) if self.engine.keystore.is_shared() => {
+                let _ = reply.send(Err(RotateError::Shared));
+            }
             Chore::Rotate(master, reply) if self.engine.keystore.is_under(&master) => {
                 let _ = reply.send(Err(RotateError::InUse));
             }
@@ -142,6 +151,9 @@ impl Writer {
         if !self.has_forgettable {
             return Ok(());
         }
+        if self.engine.keystore.is_shared() && !self.forget_shared() {
+            return Ok(());
+        }
         match forget_all_but_living(&mut self.engine.keystore, &self.engine.state) {
             Ok(()) => self.has_forgettable = false,
             Err(PutError::Full(error)) => {
@@ -151,6 +163,25 @@ impl Writer {
             Err(error) => return Err(Fatal::of(error)),
         }
         Ok(())
+    }
+}
+
+impl Writer {
+    /// The one that leads has all replicas forget; the others forget for themselves. Whether an append
+    /// whose outcome is unknown may still need a data key of its own: then nothing is forgotten yet.
+    fn forget_shared(&self) -> bool {
+        let engine = &self.engine;
+        match (engine.log.settled_as(), engine.log.standing()) {
+            (Some(fence), _) => {
+                let forgotten = engine.keystore.forget_shared(&living(&engine.state), fence);
+                if let Err(error) = &forgotten {
+                    tracing::warn!(%error, "secrets that are no more wait to be forgotten");
+                }
+                forgotten.is_ok()
+            }
+            (None, Standing::Following { leader: Some(_), .. }) => true,
+            (None, _) => false,
+        }
     }
 }
 

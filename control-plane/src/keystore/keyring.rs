@@ -167,7 +167,7 @@ impl Keyring {
         shred::replace(path, &bytes, step).map_err(PutError::of)
     }
 
-    fn encode(&self) -> Result<Vec<u8>, Unspecified> {
+    pub(super) fn encode(&self) -> Result<Vec<u8>, Unspecified> {
         let mut bytes = Vec::with_capacity(CHECKED_BYTES + 32);
         bytes.extend_from_slice(MAGIC);
         bytes.extend_from_slice(&self.master_number.to_be_bytes());

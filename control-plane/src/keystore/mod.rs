@@ -20,6 +20,7 @@ mod master;
 mod moving;
 mod root;
 mod sealer;
+mod shared;
 mod shred;
 mod source;
 
@@ -32,6 +33,8 @@ pub use keyring::FIRST_MASTER_KEY;
 use keyring::Keyring;
 pub use master::{MasterKey, MasterKeyError};
 pub use sealer::Sealer;
+use shared::Sharing;
+pub use shared::{SharedKeys, Unreached};
 pub use source::{MASTER_KEY_VARIABLE, MasterKeySource};
 
 /// The writing end of a keystore. There is one, held by the engine.
@@ -40,6 +43,8 @@ pub struct Keystore {
     files: Option<Arc<Mutex<Files>>>,
     ring: Keyring,
     sealer: Sealer,
+    /// None: no other replica has the same data keys.
+    sharing: Option<Sharing>,
 }
 
 /// Why a keystore is not opened.
@@ -66,6 +71,13 @@ pub enum KeystoreError {
          the keyring of one copy", .path.display()
     )]
     OtherEpoch { path: PathBuf, epoch: u32 },
+    #[error(
+        "{} is not of the keyring that replicas share ({}): give a new data directory, or put back the \
+         keystore and the keyring of this log", path.display(), place.display()
+    )]
+    OtherKeyring { path: PathBuf, place: PathBuf },
+    #[error(transparent)]
+    Unreached(#[from] Unreached),
     #[error(transparent)]
     Disk(#[from] DiskError),
     #[error("{0}")]
@@ -80,6 +92,9 @@ pub enum PutError {
     /// Nothing was stored; there may be room again later.
     #[error("{0}: make space")]
     Full(DiskError),
+    /// Nothing was stored here.
+    #[error(transparent)]
+    Unreached(#[from] Unreached),
     /// Nobody knows what is on disk. End the process; the next start reads the truth.
     #[error("the keystore cannot go on: {0}")]
     Fatal(DiskError),
@@ -144,11 +159,18 @@ impl Keystore {
     pub fn in_memory(master: &MasterKey, log_id: LogId) -> Result<Self, KeystoreError> {
         let ring = Keyring::derived(master, log_id, 1).map_err(|_| KeystoreError::Crypto)?;
         let sealer = Sealer::of(&ring, [])?;
-        Ok(Self { files: None, ring, sealer })
+        Ok(Self { files: None, ring, sealer, sharing: None })
     }
 
     /// Stores data keys, durably when it returns. Only then may their ciphertexts be logged.
     pub fn put(&mut self, keys: &[DataKey]) -> Result<(), PutError> {
+        if let Some(sharing) = &self.sharing {
+            sharing.put(keys)?;
+        }
+        self.store(keys)
+    }
+
+    fn store(&mut self, keys: &[DataKey]) -> Result<(), PutError> {
         // Wrapped here and by nobody else: so no key is ever under an epoch that has ended.
         let wrapped = keys.iter().map(|key| self.sealer.opening().wrapping.wrap(key));
         let wrapped: Vec<_> = wrapped.collect::<Result<_, _>>().map_err(|_| PutError::Crypto)?;
@@ -160,7 +182,7 @@ impl Keystore {
     }
 
     fn on_disk(file: KeystoreFile, ring: Keyring, sealer: Sealer) -> Self {
-        Self { files: Some(Arc::new(Mutex::new(Files { file }))), ring, sealer }
+        Self { files: Some(Arc::new(Mutex::new(Files { file }))), ring, sealer, sharing: None }
     }
 
     /// What backups read.

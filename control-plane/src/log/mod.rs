@@ -95,6 +95,11 @@ pub trait EventLog: Send {
         Standing::Leading(0)
     }
 
+    /// The time as leader, of one that leads and knows what became of all that was ever appended.
+    fn settled_as(&self) -> Option<i64> {
+        Some(0)
+    }
+
     /// Takes over what others appended, up to the newest that is durable now. The reading end and
     /// `head` show it when this returns. Also settles an append that was `Unavailable`.
     fn follow(&mut self) -> Result<Head, AppendError> {

@@ -1,6 +1,14 @@
 //! A control plane whose log is in etcd, from end to end, with a real etcd.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test"
+)]
+
+mod replicas;
 
 use std::path::Path;
 

@@ -5,6 +5,8 @@
 //! PREFIX/identity       whose log it is: its id and its epoch
 //! PREFIX/head           the newest revision (8 bytes) and the chain's hash there (32 bytes)
 //! PREFIX/frames/REV     the frames of one append, by its first revision in 20 digits
+//! PREFIX/keyring        the keyring of all replicas, under the master key
+//! PREFIX/keys/ID        the data key of a secret, wrapped
 //! PREFIX/leader         who may append, under a lease: the replica, and its address
 //! ```
 
@@ -13,7 +15,7 @@ use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use bytes::Bytes;
-use countersign_etcd::pb::{KeyValue, TxnRequest};
+use countersign_etcd::pb::{KeyValue, RangeRequest, TxnRequest, TxnResponse};
 use countersign_etcd::request::{absent, found, last, one, put, range, read, unchanged};
 use countersign_etcd::{Access, Client, Error};
 use tokio::runtime::{Builder, Runtime};
@@ -171,12 +173,12 @@ impl Cluster {
         Ok(self.appends(last(&from, &before))?.pop().unwrap_or_default())
     }
 
-    fn appends(
-        &self,
-        range: countersign_etcd::pb::RangeRequest,
-    ) -> Result<Vec<Vec<Frame>>, ClusterError> {
+    pub(super) fn range(&self, range: RangeRequest) -> Result<Vec<KeyValue>, ClusterError> {
         let client = self.client.clone();
-        let found = self.wait(async move { client.range(&range, CALL_TIME_MAX).await })?;
+        Ok(self.wait(async move { client.range(&range, CALL_TIME_MAX).await })?.kvs)
+    }
+
+    fn appends(&self, range: RangeRequest) -> Result<Vec<Vec<Frame>>, ClusterError> {
         let decode = |stored: KeyValue| {
             let key = String::from_utf8_lossy(&stored.key).into_owned();
             let revision = key
@@ -189,19 +191,14 @@ impl Cluster {
                 .and_then(|frames| begins_at(frames, first))
                 .map_err(|what| ClusterError::Damaged { key, what })
         };
-        found.kvs.into_iter().map(decode).collect()
+        self.range(range)?.into_iter().map(decode).collect()
     }
 
-    fn get(&self, key: &str) -> Result<Option<KeyValue>, ClusterError> {
-        let (client, asked) = (self.client.clone(), one(key));
-        let mut found = self.wait(async move { client.range(&asked, CALL_TIME_MAX).await })?;
-        Ok(found.kvs.pop())
+    pub(super) fn get(&self, key: &str) -> Result<Option<KeyValue>, ClusterError> {
+        Ok(self.range(one(key))?.pop())
     }
 
-    fn transact(
-        &self,
-        transaction: TxnRequest,
-    ) -> Result<countersign_etcd::pb::TxnResponse, ClusterError> {
+    pub(super) fn transact(&self, transaction: TxnRequest) -> Result<TxnResponse, ClusterError> {
         let client = self.client.clone();
         Ok(self.wait(async move { client.transact(&transaction, CALL_TIME_MAX).await })?)
     }
@@ -245,11 +242,23 @@ impl Keys {
         format!("{}/frames/:", self.prefix)
     }
 
+    pub(super) fn keyring(&self) -> String {
+        format!("{}/keyring", self.prefix)
+    }
+
+    pub(super) fn data_key(&self, id: &str) -> String {
+        format!("{}/keys/{id}", self.prefix)
+    }
+
+    pub(super) fn data_keys_end(&self) -> String {
+        format!("{}/keys0", self.prefix)
+    }
+
     pub(super) fn leader(&self) -> String {
         format!("{}/leader", self.prefix)
     }
 
-    /// From the first of two keys to before the second lie `head` and `leader`, and frames not.
+    /// From the first of two keys to before the second lie `head` and `leader`, and no frames.
     pub(super) fn pulse(&self) -> (String, String) {
         (self.head(), format!("{}/leader0", self.prefix))
     }

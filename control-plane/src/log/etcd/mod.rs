@@ -4,6 +4,7 @@
 //! Owns the order of an append: etcd first, then the copy.
 
 mod cluster;
+mod keys;
 mod lead;
 
 use std::path::Path;
@@ -19,6 +20,7 @@ pub use cluster::{ClusterError, EtcdConfig};
 pub use lead::Standing;
 
 use self::cluster::{Cluster, Commit, Tip};
+use self::keys::EtcdKeys;
 use self::lead::Lead;
 use super::data_dir::{Identity, read_identity};
 use super::frame::{self, Frame};
@@ -26,13 +28,14 @@ use super::{
     AppendError, CheckpointKey, DataDir, Durability, EventLog, Head, LocalLog, LogReader,
     OpenError, StoredRecord,
 };
+use crate::keystore::SharedKeys;
 
 /// How long a log that is opened waits for what the race for the lead brings.
 const LEAD_WAIT: Duration = Duration::from_secs(10);
 
 /// The writing end of a replica. Dropping it lets another one lead at once.
 pub struct EtcdLog {
-    cluster: Cluster,
+    cluster: Arc<Cluster>,
     prefix: String,
     local: LocalLog,
     lead: Lead,
@@ -51,9 +54,16 @@ impl std::fmt::Debug for EtcdLog {
 /// A cluster that is connected to, and this replica's directory, whose log is the one there.
 #[expect(missing_debug_implementations, reason = "a connection has no text form")]
 pub struct Joined {
-    cluster: Cluster,
+    cluster: Arc<Cluster>,
     config: EtcdConfig,
     pub dir: DataDir,
+}
+
+impl Joined {
+    /// What the replicas of the log share of their keystores.
+    pub fn keys(&self) -> Box<dyn SharedKeys> {
+        Box::new(EtcdKeys(Arc::clone(&self.cluster)))
+    }
 }
 
 impl EtcdLog {
@@ -105,7 +115,7 @@ impl EtcdLog {
         if dir.replica()?.is_none() {
             dir.become_replica(replica)?;
         }
-        Ok(Joined { cluster, config: config.clone(), dir })
+        Ok(Joined { cluster: Arc::new(cluster), config: config.clone(), dir })
     }
 
     /// Opens the copy as a log of this disk is opened, and brings it up to the log in etcd; then
@@ -232,6 +242,11 @@ impl EventLog for EtcdLog {
 
     fn standing(&self) -> Standing {
         self.lead.standing()
+    }
+
+    fn settled_as(&self) -> Option<i64> {
+        let leading = self.standing();
+        self.followed_as.filter(|fence| leading == Standing::Leading(*fence))
     }
 
     fn pulse(&self) -> Option<watch::Receiver<u64>> {
