@@ -4,7 +4,7 @@ use countersign_delivery::Recipient;
 use countersign_proto::v1;
 use countersign_proto::v1::sync_client::SyncClient;
 use countersign_tests::authority::{Authority, management};
-use countersign_tests::{Management, refused, soon};
+use countersign_tests::{Management, eventually, refused, soon};
 use tonic::{Code, Status};
 
 use crate::streams::{end, greet, hello, welcomed};
@@ -90,4 +90,42 @@ async fn what_was_revoked_stays_so_after_a_restart() {
         nodes.first().map(|node| (node.name.as_str(), node.connected)),
         Some(("edge-1", false))
     );
+}
+
+#[tokio::test]
+async fn a_node_that_takes_nothing_of_its_stream_is_shut_out_as_well() {
+    let authority = Authority::make();
+    let plane = authority.plane().await;
+    let operator = management(&plane, &authority.operator("ann"));
+    let node = management(&plane, &authority.node("edge-1"));
+    let stream = greet(&node, hello("edge-1", "RELEASE")).await.unwrap();
+    // A client takes 2 MiB of a stream without being read, and some of these wait before it.
+    let pem = std::fs::read_to_string(authority.certificate()).unwrap();
+    let backend = v1::Backend {
+        scheme: "https".to_owned(),
+        targets: vec!["127.0.0.1:1".to_owned()],
+        tls: Some(v1::BackendTls { ca_pem: pem.repeat(60_000 / pem.len()), ..Default::default() }),
+        ..Default::default()
+    };
+    let api = operator.create_api(v1::Api {
+        api_group: operator.create_group("shop", &[]).await,
+        name: "large".to_owned(),
+        method: v1::Method::Get.into(),
+        path: "/large".to_owned(),
+        backend: Some(backend),
+        ..Default::default()
+    });
+    let api = api.await;
+    for _ in 0..80 {
+        operator.publish(&api, "RELEASE").await;
+        operator.take_offline(&api, "RELEASE").await;
+    }
+    let shown = operator.node("edge-1").await;
+    assert!(shown.connected && shown.sent_revision + 5 < plane.revision(), "{shown:?}");
+    revoke(&operator, "edge-1").await.unwrap();
+    eventually("the end of its stream", async || {
+        (!operator.node("edge-1").await.connected).then_some(())
+    })
+    .await;
+    assert_eq!(refused::<()>(Err(end(stream).await)).reason, "NODE_REVOKED");
 }
