@@ -257,8 +257,8 @@ async fn who_did_what_when_and_why_is_told_field_by_field() {
         ["call", "status", "request_id", "actor"]
             .map(|field| it[field].as_str().unwrap().to_owned())
     };
-    assert!(attempt(1)[..2] == ["CreateSignatureKeyRequest", "AlreadyExists"], "{attempts}");
-    assert!(attempt(0)[..3] == ["CreateEnvironmentRequest", "InvalidArgument", "bad-name"]);
+    assert!(attempt(1)[..2] == ["CreateSignatureKey", "AlreadyExists"], "{attempts}");
+    assert!(attempt(0)[..3] == ["CreateEnvironment", "InvalidArgument", "bad-name"]);
     assert!(attempt(0)[3].starts_with("alice@"), "{attempts}");
     let nobody = gateway.refused("audit who --key nobody");
     assert!(nobody.contains("nor was there"), "{nobody}");

@@ -46,13 +46,15 @@ pub(crate) fn time(time: Option<&Timestamp>) -> String {
 
 /// An enum value's name without the enum's own, such as `HMAC`.
 pub(crate) fn enum_name(full: &str) -> &str {
-    const PREFIXES: [&str; 6] = [
+    const PREFIXES: [&str; 8] = [
         "SIGNATURE_KEY_TYPE_",
         "METHOD_",
         "MATCH_MODE_",
         "BODY_POLICY_",
         "QUERY_MODE_",
         "RESOURCE_KIND_",
+        "OPERATOR_ROLE_",
+        "BACKEND_PROTOCOL_",
     ];
     PREFIXES.iter().find_map(|prefix| full.strip_prefix(prefix)).unwrap_or(full)
 }
@@ -115,7 +117,11 @@ fn text_of_item(item: &Value, kind: &Kind) -> String {
     }
 }
 
+/// Nothing for what was left to its default.
 fn enum_text(number: i32, descriptor: &EnumDescriptor) -> String {
+    if number == 0 {
+        return String::new();
+    }
     descriptor
         .get_value(number)
         .map_or_else(|| number.to_string(), |value| enum_name(value.name()).to_owned())
@@ -180,6 +186,7 @@ mod tests {
     fn enum_names_are_short() {
         assert_eq!(enum_name("SIGNATURE_KEY_TYPE_HMAC"), "HMAC");
         assert_eq!(enum_name("METHOD_ANY"), "ANY");
+        assert_eq!(enum_name("OPERATOR_ROLE_KEY_ADMIN"), "KEY_ADMIN");
         assert_eq!(enum_name("ELSE"), "ELSE");
     }
 }

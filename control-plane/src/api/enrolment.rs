@@ -44,7 +44,7 @@ impl Enrolment for Api {
             Ok(certificate) => {
                 Ok(Response::new(v1::EnrolNodeResponse { certificate: Some(certificate) }))
             }
-            Err(status) => Err(self.not_certified("EnrolNodeRequest", &asked.node, source, status)),
+            Err(status) => Err(self.not_certified("EnrolNode", &asked.node, source, status)),
         }
     }
 
@@ -60,7 +60,7 @@ impl Enrolment for Api {
             }
             Err(status) => {
                 let name = name.map(|identity| identity.name.clone()).unwrap_or_default();
-                Err(self.not_certified("RenewCertificateRequest", &name, source, status))
+                Err(self.not_certified("RenewCertificate", &name, source, status))
             }
         }
     }

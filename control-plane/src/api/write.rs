@@ -107,7 +107,7 @@ impl Write {
             actor: actor.as_ref().map(ToString::to_string).unwrap_or_default(),
             source: caller.source.clone(),
             request_id: request_id.chars().take(REQUEST_ID_CHARACTERS_MAX).collect(),
-            call: M::NAME.to_owned(),
+            call: M::NAME.strip_suffix("Request").unwrap_or(M::NAME).to_owned(),
             ..v1::Attempt::default()
         };
         let reason = caller.reason.collect_into(&mut bad);

@@ -118,7 +118,7 @@ async fn refusals_are_kept_counted_and_limited_and_tell_no_token() {
     let attempt = eventually("a refusal that is kept", async || {
         let request = v1::ListAttemptsRequest::default();
         let attempts = audit.list_attempts(request).await.unwrap().into_inner().attempts;
-        attempts.into_iter().find(|attempt| attempt.call == "EnrolNodeRequest")
+        attempts.into_iter().find(|attempt| attempt.call == "EnrolNode")
     })
     .await;
     assert_eq!(

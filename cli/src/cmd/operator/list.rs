@@ -50,8 +50,7 @@ fn row(grant: &Grant) -> Vec<String> {
 }
 
 fn role(grant: &Grant) -> String {
-    let name = enum_name(grant.role().as_str_name()).to_lowercase();
-    name.trim_start_matches("operator_role_").replace('_', "-")
+    enum_name(grant.role().as_str_name()).to_lowercase().replace('_', "-")
 }
 
 /// Names where there are some; what is gone has its id alone.
