@@ -66,9 +66,13 @@ pub(crate) struct SharingArgs {
     #[arg(hide_env_values = true, requires = "etcd_user")]
     etcd_password_file: Option<PathBuf>,
 
-    /// Where this replica is reached, told to those whose writes another one refuses; left out: --listen
+    /// Where the other replicas reach this one, to send on what it has to decide; left out: --listen
     #[arg(long, value_name = "URL", env = "COUNTERSIGN_ADVERTISE", hide_env_values = true)]
     advertise: Option<String>,
+
+    /// Who vouches for the other replicas at https://, in PEM; left out: whom this system trusts
+    #[arg(long, value_name = "FILE", env = "COUNTERSIGN_REPLICA_CA", hide_env_values = true)]
+    replica_ca: Option<PathBuf>,
 }
 
 impl SharingArgs {
@@ -99,6 +103,9 @@ impl SharingArgs {
             }
         };
         let access = EtcdAccess { endpoints: self.etcd_endpoint, files, credentials };
-        Ok(Some(EtcdConfig { access, prefix, advertise: self.advertise.unwrap_or(listen) }))
+        let (advertise, replica_ca) = (self.advertise.unwrap_or(listen), self.replica_ca);
+        let replicas = ClientFiles { ca: replica_ca.clone(), own: None };
+        replicas.check().map_err(|error| Failure::usage(error.to_string()))?;
+        Ok(Some(EtcdConfig { access, prefix, advertise, replica_ca }))
     }
 }

@@ -73,6 +73,7 @@ pub struct EngineHandle {
     view: Arc<ArcSwap<View>>,
     revision: watch::Receiver<u64>,
     admissions: watch::Receiver<u64>,
+    standing: watch::Receiver<Standing>,
     /// Told when a secret was replaced or deleted.
     forgettable: Arc<Notify>,
 }
@@ -100,6 +101,14 @@ impl EngineHandle {
 
     pub fn view(&self) -> Arc<View> {
         self.view.load_full()
+    }
+
+    /// Where the replica is that has to decide, if it is another one, and known.
+    pub fn leader_elsewhere(&self) -> Option<String> {
+        match &*self.standing.borrow() {
+            Standing::Following { leader, .. } => leader.clone(),
+            Standing::Leading(_) => None,
+        }
     }
 
     /// Changes with every commit. Whoever wakes by it finds view and feed up to date.
@@ -147,11 +156,12 @@ impl Engine {
     /// Starts the engine's thread, which goes on until it is told to stop or all handles are gone.
     pub fn spawn(self) -> std::io::Result<(EngineHandle, JoinHandle<()>)> {
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
+        let standing = self.log.standings();
         let writer = Writer::new(self);
         let (view, revision) = (writer.view(), writer.revised.subscribe());
         let admissions = writer.admitted.subscribe();
         let forgettable = Arc::clone(&writer.forgettable);
-        let handle = EngineHandle { queue, view, revision, admissions, forgettable };
+        let handle = EngineHandle { queue, view, revision, admissions, standing, forgettable };
         let thread = std::thread::Builder::new().name("engine".into());
         let thread = thread.spawn(move || writer.run(waiting))?;
         Ok((handle, thread))
@@ -184,6 +194,7 @@ impl Fatal {
 impl Writer {
     pub fn new(engine: Engine) -> Self {
         let head = engine.log.head();
+        engine.metrics.stands(matches!(engine.log.standing(), Standing::Leading(_)));
         let tip = Tip { head, digests: engine.publisher.digests() };
         let view = ArcSwap::from_pointee(View { state: engine.state.clone(), tip });
         Self {

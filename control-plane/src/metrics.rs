@@ -17,6 +17,7 @@ pub struct EngineMetrics {
     bytes: Counter,
     appends: Histogram,
     revision: Gauge<u64, AtomicU64>,
+    leading: Gauge,
     /// What nodes' acknowledgements are timed against.
     pub commits: Arc<Commits>,
 }
@@ -28,6 +29,7 @@ impl EngineMetrics {
             bytes: Counter::default(),
             appends: Histogram::new(exponential_buckets(0.000_1, 2.0, 16)),
             revision: Gauge::default(),
+            leading: Gauge::default(),
             commits: Arc::default(),
         };
         registry.register(
@@ -51,6 +53,11 @@ impl EngineMetrics {
             "Revision of the log",
             metrics.revision.clone(),
         );
+        registry.register(
+            "countersign_log_leading",
+            "Whether this replica appends; of several, one does",
+            metrics.leading.clone(),
+        );
         Arc::new(metrics)
     }
 
@@ -58,6 +65,10 @@ impl EngineMetrics {
         self.events.inc_by(events as u64);
         self.bytes.inc_by(bytes as u64);
         self.appends.observe(took.as_secs_f64());
+    }
+
+    pub fn stands(&self, leads: bool) {
+        self.leading.set(leads.into());
     }
 
     /// Every revision up to this one is visible from now on.

@@ -14,7 +14,9 @@ use countersign_feed::scope::Scope;
 use countersign_feed::server::{Parts as StreamParts, STALLED_MAX, Streams};
 use countersign_feed::turns::AtOnce;
 use countersign_transport::node_ca::NodeCaError;
-use countersign_transport::{ClientCertificates, Incoming, ServerFiles, Transport, TransportError};
+use countersign_transport::{
+    ClientCertificates, ClientFiles, Incoming, ServerFiles, Transport, TransportError,
+};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -175,6 +177,8 @@ pub async fn start(config: Config) -> Result<ControlPlane, StartError> {
         let own = || MasterKeySource::File(config.data_dir.join(OWN_MASTER_KEY));
         config.master_key.clone().unwrap_or_else(own).next()
     });
+    let shares =
+        (config.etcd.as_ref()).map(|etcd| ClientFiles { ca: etcd.replica_ca.clone(), own: None });
     let opening = Opening {
         whereabouts: Whereabouts { data_dir: config.data_dir.clone(), etcd: config.etcd },
         master_key: config.master_key,
@@ -187,7 +191,7 @@ pub async fn start(config: Config) -> Result<ControlPlane, StartError> {
         opened.await.map_err(|e| StartError::Thread(e.into()))??;
     let (feed, sealer) = (engine.publisher.feed(), engine.keystore.sealer());
     let (keystore, master_key) = (engine.keystore.image(), engine.keystore.master_number());
-    let pulse = engine.log.pulse();
+    let (pulse, vouching) = (engine.log.pulse(), engine.keystore.vouching());
     let (engine, engine_thread) = engine.spawn().map_err(StartError::Thread)?;
     system::note(&engine, log_id, master_key).await?;
 
@@ -200,6 +204,8 @@ pub async fn start(config: Config) -> Result<ControlPlane, StartError> {
         config.data_dir.join("token-use"),
         &mut registry,
     );
+
+    let replicas = shares.map(|files| Arc::new(api::Replicas::new(vouching, files)));
 
     let (stop, stopping) = watch::channel(false);
     if let Some(pulse) = pulse {
@@ -241,6 +247,7 @@ pub async fn start(config: Config) -> Result<ControlPlane, StartError> {
         auditing,
         explanations: api::Calls::default(),
         admission,
+        replicas,
         data_dir: config.data_dir,
         keystore,
         next_master_key,

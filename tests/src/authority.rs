@@ -6,6 +6,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use countersign_control_plane::keystore::MasterKeySource;
+use countersign_control_plane::log::{EtcdAccess, EtcdConfig};
 use countersign_control_plane::{BOOTSTRAP_TOKEN_FILE, NodeCertificateConfig};
 use countersign_proto::v1;
 use countersign_proto::v1::access_client::AccessClient;
@@ -16,7 +18,7 @@ use countersign_transport::{
 
 use tonic::Request;
 
-use crate::{Management, Plane};
+use crate::{Etcd, Management, Plane};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -127,6 +129,28 @@ impl Authority {
             let mut access = AccessClient::new(channel.clone());
             access.grant_access(with_token(request, &token)).await.unwrap();
         }
+    }
+
+    /// One of several replicas of a log on etcd, over TLS. The first one leads, for as long as it runs.
+    pub async fn replica(&self, etcd: &Etcd) -> Plane {
+        let master = self.dir.path().join("master.key");
+        std::fs::write(&master, "5a".repeat(32)).unwrap();
+        std::fs::set_permissions(&master, Permissions::from_mode(0o600)).unwrap();
+        Plane::start_with(|config| {
+            config.transport = self.transport(config.listen);
+            config.master_key = Some(MasterKeySource::File(master));
+            config.etcd = Some(EtcdConfig {
+                access: EtcdAccess {
+                    endpoints: vec![etcd.endpoint()],
+                    files: ClientFiles::default(),
+                    credentials: None,
+                },
+                prefix: "countersign".to_owned(),
+                advertise: format!("https://{}", config.listen),
+                replica_ca: Some(self.certificate()),
+            });
+        })
+        .await
     }
 
     /// Who trusts in the CA and shows no certificate.

@@ -76,7 +76,7 @@ impl Plane {
     /// Starts again after [`Plane::stop`], on the same directory and address.
     pub async fn go_on(&mut self) {
         assert!(self.running.is_none(), "it runs already");
-        let started = soon("the control plane's start", start(self.config.clone())).await;
+        let started = soon("the control plane's start", Box::pin(start(self.config.clone()))).await;
         self.running = Some(started);
     }
 

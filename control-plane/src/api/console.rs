@@ -16,6 +16,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::Api;
+use super::forward::Forward;
 use super::guard::Guard;
 use super::server::{ServeError, management};
 
@@ -37,6 +38,7 @@ pub async fn serve_console(
         .http2_keepalive_timeout(Some(PING_WAIT))
         .layer(Front)
         .layer(GrpcWebLayer::new())
+        .layer(Forward(api.clone()))
         .layer(Guard(api.clone()))
         .add_routes(management(api))
         .serve_with_incoming_shutdown(incoming.connections(), stop)

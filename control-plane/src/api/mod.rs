@@ -11,6 +11,7 @@ mod console;
 mod enrolment;
 mod environments;
 mod events;
+mod forward;
 mod groups;
 mod guard;
 mod key_order;
@@ -46,6 +47,7 @@ use crate::node_certificates::NodeCertificates;
 
 pub use audit::Auditing;
 pub use console::serve_console;
+pub use forward::Replicas;
 pub use server::serve;
 pub use verification::Calls;
 
@@ -59,6 +61,8 @@ pub struct Parts {
     /// Of signatures that were explained.
     pub explanations: Calls,
     pub admission: Admission,
+    /// None: nobody else has this log.
+    pub replicas: Option<Arc<Replicas>>,
     pub data_dir: PathBuf,
     pub keystore: KeystoreImage,
     /// Where the next master key is, when it is asked for.

@@ -115,6 +115,21 @@ pub(super) fn needs(path: &str) -> Option<Needs> {
     row.map(|row| row.2)
 }
 
+/// What only reads begins with,
+const READS: [&str; 8] = ["Get", "List", "Watch", "Wait", "Tail", "Read", "Explain", "WhoAmI"];
+/// and what concerns the one replica that is called.
+const OF_ONE_REPLICA: [&str; 2] = ["CreateBackup", "RotateMasterKey"];
+
+/// Whether a call may write to the log: of several replicas the one that leads has to answer it.
+pub(super) fn is_write(path: &str) -> bool {
+    let call = path.strip_prefix("/countersign.v1.").and_then(|path| path.split_once('/'));
+    call.is_some_and(|(service, call)| {
+        service != "Sync"
+            && !READS.iter().any(|reads| call.starts_with(reads))
+            && !OF_ONE_REPLICA.contains(&call)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use std::fmt::Write as _;
@@ -146,6 +161,43 @@ mod tests {
         for (service, call, _) in TABLE.iter().filter(|row| row.1 != "*") {
             assert!(calls.contains(&format!("/{service}/{call}")), "{service}/{call} is no more");
         }
+    }
+
+    #[test]
+    fn what_writes_is_sent_on_and_nothing_else() {
+        let writes = calls().into_iter().filter(|path| is_write(path));
+        let names = writes.map(|path| path.rsplit('/').next().unwrap().to_owned());
+        let mut names: Vec<_> = names.collect();
+        names.sort();
+        let expected = [
+            "CreateApi",
+            "CreateApiGroup",
+            "CreateBinding",
+            "CreateEnvironment",
+            "CreateNodeToken",
+            "CreateSignatureKey",
+            "CreateToken",
+            "DeleteApi",
+            "DeleteApiGroup",
+            "DeleteBinding",
+            "DeleteEnvironment",
+            "DeleteSignatureKey",
+            "EnrolNode",
+            "GrantAccess",
+            "PublishApi",
+            "RenewCertificate",
+            "ReplaceSecret",
+            "RevokeAccess",
+            "RevokeNode",
+            "RevokeNodeToken",
+            "RevokeToken",
+            "TakeApiOffline",
+            "UpdateApi",
+            "UpdateApiGroup",
+            "UpdateEnvironment",
+            "UpdateSignatureKey",
+        ];
+        assert_eq!(names, expected, "is it a write? then here, else in READS or OF_ONE_REPLICA");
     }
 
     #[test]

@@ -21,6 +21,7 @@ use countersign_transport::Incoming;
 use tonic::service::Routes;
 
 use super::Api;
+use super::forward::Forward;
 use super::guard::Guard;
 use crate::source::LogSource;
 
@@ -52,6 +53,7 @@ pub async fn serve(
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
     transport()
+        .layer(Forward(api.clone()))
         .layer(Guard(api.clone()))
         .add_routes(management(api.clone()))
         .add_service(health_service)

@@ -7,7 +7,7 @@ use countersign_shared::state::State;
 
 use super::{Fatal, Writer};
 use crate::history::replay;
-use crate::log::{AppendError, Head};
+use crate::log::{AppendError, Head, Standing};
 
 /// The events of one command, and the log and the state after them.
 struct Command {
@@ -19,6 +19,8 @@ struct Command {
 impl Writer {
     /// Takes over what others appended. A log that cannot be reached is asked again with its next beat.
     pub fn follow(&mut self) -> Result<(), Fatal> {
+        let leads = matches!(self.engine.log.standing(), Standing::Leading(_));
+        self.engine.metrics.stands(leads);
         match self.engine.log.follow() {
             Ok(_) => {}
             Err(error @ AppendError::Fatal(_)) => return Err(Fatal::of(error)),

@@ -23,6 +23,7 @@ mod sealer;
 mod shared;
 mod shred;
 mod source;
+mod vouching;
 
 use envelope::WrappingKey;
 pub use envelope::{DataKey, Sealed};
@@ -36,6 +37,7 @@ pub use sealer::Sealer;
 use shared::Sharing;
 pub use shared::{SharedKeys, Unreached};
 pub use source::{MASTER_KEY_VARIABLE, MasterKeySource};
+pub use vouching::Vouching;
 
 /// The writing end of a keystore. There is one, held by the engine.
 pub struct Keystore {

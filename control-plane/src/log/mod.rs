@@ -95,6 +95,11 @@ pub trait EventLog: Send {
         Standing::Leading(0)
     }
 
+    /// The same, as it changes.
+    fn standings(&self) -> watch::Receiver<Standing> {
+        watch::Sender::new(self.standing()).subscribe()
+    }
+
     /// The time as leader, of one that leads and knows what became of all that was ever appended.
     fn settled_as(&self) -> Option<i64> {
         Some(0)

@@ -3,7 +3,7 @@
 
 use countersign_proto::v1::OperatorRole;
 use countersign_tests::authority::{Authority, management};
-use countersign_tests::{Management, refused};
+use countersign_tests::{Etcd, Management, Plane, refused, soon};
 use prost::Message;
 use prost_types::FileDescriptorSet;
 use tonic::client::Grpc;
@@ -33,6 +33,11 @@ fn calls() -> Vec<Call> {
         })
     });
     calls.collect()
+}
+
+/// Which every role may make.
+fn listing() -> Call {
+    Call { service: "Apis".into(), name: "ListApis".into(), streams: false }
 }
 
 const ROLES: [(&str, OperatorRole); 5] = [
@@ -93,7 +98,21 @@ async fn let_through(who: &Management, call: &Call) -> bool {
 async fn every_role_makes_the_calls_that_it_may_and_no_others() {
     let authority = Authority::make();
     let plane = authority.plane().await;
-    let ann = management(&plane, &authority.operator("ann"));
+    try_every_role(&authority, &plane, &plane).await;
+}
+
+#[tokio::test]
+async fn and_so_it_is_where_another_replica_decides() {
+    let (authority, etcd) = (Authority::make(), Etcd::start());
+    let leader = authority.replica(&etcd).await;
+    let follower = authority.replica(&etcd).await;
+    authority.make_admins(&leader, &["ann"]).await;
+    try_every_role(&authority, &leader, &follower).await;
+}
+
+/// Grants the roles at one control plane, and makes the calls at the other.
+async fn try_every_role(authority: &Authority, granting: &Plane, called: &Plane) {
+    let ann = management(granting, &authority.operator("ann"));
     for (name, role) in ROLES {
         if name != "admin" {
             grant(&ann, name, role, (&[], &[])).await;
@@ -103,7 +122,8 @@ async fn every_role_makes_the_calls_that_it_may_and_no_others() {
     assert!(calls.len() > 40, "the contract has calls");
     for (name, _) in ROLES {
         let who = if name == "admin" { "ann" } else { name };
-        let who = management(&plane, &authority.operator(who));
+        let who = management(called, &authority.operator(who));
+        soon("it knows all grants", async { while !let_through(&who, &listing()).await {} }).await;
         for call in &calls {
             let through = let_through(&who, call).await;
             assert_eq!(through, may(name, call), "{name}: {}/{}", call.service, call.name);

@@ -8,6 +8,7 @@
     reason = "a test"
 )]
 
+mod forwarding;
 mod replicas;
 
 use std::path::Path;

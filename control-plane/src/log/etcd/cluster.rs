@@ -11,6 +11,7 @@
 //! ```
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
@@ -39,6 +40,8 @@ pub struct EtcdConfig {
     pub prefix: String,
     /// What clients of another replica are told when this one leads.
     pub advertise: String,
+    /// Who vouches for the other replicas; none: whom the system trusts.
+    pub replica_ca: Option<PathBuf>,
 }
 
 /// The log in etcd.

@@ -244,6 +244,10 @@ impl EventLog for EtcdLog {
         self.lead.standing()
     }
 
+    fn standings(&self) -> watch::Receiver<Standing> {
+        self.lead.standings()
+    }
+
     fn settled_as(&self) -> Option<i64> {
         let leading = self.standing();
         self.followed_as.filter(|fence| leading == Standing::Leading(*fence))
