@@ -187,6 +187,23 @@ mod tests {
     }
 
     #[test]
+    fn nothing_that_ends_a_line_or_leads_elsewhere_is_in_a_text() {
+        for bad in ["orders\r\nX-Ca-Key: a", "orders\n", "orders\0", "orders\u{85}"] {
+            assert!(EnvironmentName::parse(bad).is_err(), "{bad:?}");
+            assert!(GroupName::parse(bad).is_err() && ApiName::parse(bad).is_err(), "{bad:?}");
+            assert!(KeyName::parse(bad).is_err() && NodeName::parse(bad).is_err(), "{bad:?}");
+            assert!(Remark::parse(bad).is_err() && Reason::parse(bad).is_err(), "{bad:?}");
+            assert!(Actor::parse(bad).is_err() && RequestId::parse(bad).is_err(), "{bad:?}");
+            assert!(Domain::parse(bad).is_err(), "{bad:?}");
+        }
+        for bad in ["../../etc/passwd", "/etc/passwd", "a/../b", "a\\b"] {
+            assert!(EnvironmentName::parse(bad).is_err() && GroupName::parse(bad).is_err());
+            assert!(ApiName::parse(bad).is_err() && KeyName::parse(bad).is_err());
+            assert!(NodeName::parse(bad).is_err() && Domain::parse(bad).is_err());
+        }
+    }
+
+    #[test]
     fn domains_are_host_names() {
         for good in ["localhost", "api.example.com", "xn--bcher-kva.example", "1.2.3.4"] {
             assert!(Domain::parse(good).is_ok(), "{good}");

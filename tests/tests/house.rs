@@ -1,7 +1,14 @@
-//! The house keeps its rules: what may be named where, how long a file may be, who sees secrets.
+//! The house keeps its rules: what may be named where, how long a file may be, who sees secrets, and
+//! that what the documents say was tried is tried.
 //! Reads the sources as text, so that a change that breaks a rule fails before a review has to.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -208,6 +215,29 @@ fn every_file_is_of_a_sitting_and_says_what_it_owns() {
             source.path
         );
     }
+}
+
+#[test]
+fn every_attack_in_the_documents_is_tried_by_a_test() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let page = fs::read_to_string(root.join("docs/attacks.md")).unwrap();
+    let rows = page.lines().filter(|line| line.starts_with("| ") && !line.ends_with("| test |"));
+    let mut tried = 0;
+    for row in rows {
+        let columns: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+        let [_, _, observed, test] = columns[..] else { panic!("not of four columns: {row}") };
+        let words: Vec<&str> = test.split('`').collect();
+        let ["", path, " ", name, ""] = words[..] else { panic!("not a path and a name: {row}") };
+        let text = fs::read_to_string(root.join(path)).expect(path);
+        let head = text.split(&format!("fn {name}(")).next().unwrap();
+        let is_test = head.len() < text.len()
+            && head.rsplit("\n\n").next().is_some_and(|before| {
+                before.contains("#[test]") || before.contains("#[tokio::test")
+            });
+        assert!(is_test && !observed.is_empty(), "{path} has no test {name}");
+        tried += 1;
+    }
+    assert!(tried >= 40, "{tried} attacks");
 }
 
 /// All Rust files of the crates below a folder of each, by path.

@@ -13,16 +13,16 @@ use crate::json;
 pub(crate) const CSV_HEADER: &str =
     "revision,time,actor,source,request_id,reason,first_revision,type,hash,what";
 
-/// A line of RFC 4180; `what` is the payload as JSON.
+/// A line of RFC 4180; `what` is the payload as JSON. What people chose is kept from being a formula.
 pub(crate) fn csv_line(event: &Event, hash: ChainHash) -> Result<String, Failure> {
     let (kind, payload) = payload(event)?;
     let fields = [
         event.revision.to_string(),
         time(event),
-        event.actor.clone(),
+        no_formula(&event.actor),
         event.source.clone(),
-        event.request_id.clone(),
-        event.reason.clone(),
+        no_formula(&event.request_id),
+        no_formula(&event.reason),
         event.first_revision.to_string(),
         kind,
         BASE64.encode(hash.as_bytes()),
@@ -71,6 +71,11 @@ fn time(event: &Event) -> String {
         .unwrap_or_default()
 }
 
+/// Spreadsheets calculate what begins like this; behind an apostrophe they show it.
+fn no_formula(text: &str) -> String {
+    if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text.to_owned() }
+}
+
 fn quoted(field: &str) -> String {
     if field.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", field.replace('"', "\"\""))
@@ -113,6 +118,19 @@ mod tests {
             )
         );
         assert_eq!(CSV_HEADER.split(',').count(), 10);
+    }
+
+    #[test]
+    fn what_people_chose_is_no_formula_of_a_spreadsheet() {
+        let event = Event {
+            actor: "=cmd|'/c".into(),
+            request_id: "@SUM(A1)".into(),
+            reason: "-1+HYPERLINK(\"http://x\", 1)".into(),
+            ..event()
+        };
+        let line = csv_line(&event, ChainHash::from_bytes([0; 32])).unwrap();
+        let expected = r#",'=cmd|'/c,,'@SUM(A1),"'-1+HYPERLINK(""http://x"", 1)",0,"#;
+        assert!(line.contains(expected), "{line}");
     }
 
     #[test]
