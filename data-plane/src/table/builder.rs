@@ -9,7 +9,6 @@ use std::sync::Arc;
 use countersign_shared::id::{ApiId, GroupId, KeyId};
 use countersign_shared::text::Domain;
 use hashbrown::HashMap;
-use imbl::Vector;
 use tracing::warn;
 
 use super::host_router::HostRouter;
@@ -101,17 +100,16 @@ impl EnvironmentBuilder {
                 (Key::Route(id), _) => self.route(part, id, None, &mut dirty),
                 (Key::Signer(id), Some(Resource::Signer(signer))) => {
                     let slot = self.signers.take(id);
-                    put(&mut part.signers, slot, Some(Arc::clone(signer)));
+                    part.signers.put(slot, Some(Arc::clone(signer)));
                 }
                 (Key::Signer(id), _) => {
                     if let Some(slot) = self.signers.release(id) {
-                        put(&mut part.signers, slot, None);
+                        part.signers.put(slot, None);
                     }
                 }
                 (Key::Binding(api), _) => {
                     let signer = self.bound_signer(copy, api);
-                    if let Some(Some(entry)) =
-                        self.routes.get(api).and_then(|s| part.entries.get_mut(s))
+                    if let Some(entry) = self.routes.get(api).and_then(|s| part.entries.get_mut(s))
                     {
                         entry.signer = signer;
                     }
@@ -139,7 +137,7 @@ impl EnvironmentBuilder {
         entry: Option<Entry>,
         dirty: &mut Dirty,
     ) {
-        let former = self.routes.get(api).and_then(|slot| part.entries.get(slot)?.clone());
+        let former = self.routes.get(api).and_then(|slot| part.entries.get(slot).cloned());
         let answers_as_before = match (&former, &entry) {
             (Some(former), Some(entry)) => {
                 former.route.group() == entry.route.group()
@@ -158,7 +156,7 @@ impl EnvironmentBuilder {
         let slot =
             if entry.is_some() { Some(self.routes.take(api)) } else { self.routes.release(api) };
         if let Some(slot) = slot {
-            put(&mut part.entries, slot, entry);
+            part.entries.put(slot, entry);
         }
     }
 
@@ -225,7 +223,7 @@ impl EnvironmentBuilder {
     fn router(&self, part: &Environment, apis: &BTreeSet<ApiId>) -> HostRouter {
         let routes = apis.iter().filter_map(|api| {
             let slot = self.routes.get(*api)?;
-            let entry = part.entries.get(slot)?.as_ref()?;
+            let entry = part.entries.get(slot)?;
             Some((*api, &entry.route, slot))
         });
         let (router, shadowed) = HostRouter::build(routes);
@@ -271,14 +269,5 @@ impl<K: Hash + Eq + Copy> Slots<K> {
         let slot = self.taken.remove(&id)?;
         self.free.push(slot);
         Some(slot)
-    }
-}
-
-fn put<T: Clone>(vector: &mut Vector<Option<T>>, slot: Slot, value: Option<T>) {
-    while vector.len() <= slot {
-        vector.push_back(None);
-    }
-    if let Some(place) = vector.get_mut(slot) {
-        *place = value;
     }
 }

@@ -41,12 +41,10 @@ impl RoutingTable {
 
 impl Environment {
     fn list(&self, at: usize, first: Slot) -> impl Iterator<Item = Listed<'_>> {
-        let entries = self.entries.iter().enumerate().skip(first);
-        entries.filter_map(move |(slot, entry)| {
-            let entry = entry.as_ref()?;
+        self.entries.from(first).map(move |(slot, entry)| {
             let group = entry.route.group();
-            let key = entry.signer.and_then(|slot| self.signers.get(slot)?.as_deref());
-            Some(Listed {
+            let key = entry.signer.and_then(|slot| Some(&**self.signers.get(slot)?));
+            Listed {
                 place: ListPlace { environment: at, slot },
                 environment: &self.name,
                 group,
@@ -54,7 +52,7 @@ impl Environment {
                 api: entry.api,
                 route: &entry.route,
                 key,
-            })
+            }
         })
     }
 }

@@ -12,6 +12,7 @@ mod place;
 mod route;
 mod shapes;
 mod signer;
+mod slotted;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -20,7 +21,6 @@ use countersign_shared::api::Method;
 use countersign_shared::id::{ApiId, GroupId};
 use countersign_shared::text::Domain;
 use hashbrown::HashMap;
-use imbl::Vector;
 
 pub use builder::TableBuilder;
 pub use destination::{Destination, Destinations};
@@ -31,6 +31,7 @@ pub use params::Params;
 pub use place::{Health, Place, TlsTerms};
 pub use route::{InvalidRoute, Route};
 pub use signer::{InvalidSigner, SignatureKey, Signer};
+use slotted::Slotted;
 
 /// A place in an environment's table.
 pub type Slot = usize;
@@ -52,8 +53,8 @@ struct Environment {
     by_domain: Arc<HashMap<Box<str>, Arc<HostRouter>>>,
     /// All groups without domains.
     any_host: Arc<HostRouter>,
-    entries: Vector<Option<Entry>>,
-    signers: Vector<Option<Arc<SignatureKey>>>,
+    entries: Slotted<Entry>,
+    signers: Slotted<Arc<SignatureKey>>,
     /// Of the groups that have any; requests find their way without it.
     domains: Arc<HashMap<GroupId, Arc<[Domain]>>>,
 }
@@ -110,8 +111,8 @@ impl RoutingTable {
 
     /// Every target that the table leads to; one that several APIs share comes several times.
     pub fn places(&self) -> impl Iterator<Item = &Place> {
-        let entries = self.environments.iter().flat_map(|environment| &environment.entries);
-        entries.flatten().flat_map(|entry| entry.route.destination.all_places())
+        let entries = self.environments.iter().flat_map(|environment| environment.entries.from(0));
+        entries.flat_map(|(_, entry)| entry.route.destination.all_places())
     }
 }
 
@@ -125,12 +126,12 @@ impl Environment {
         let found = own
             .and_then(|router| router.find(asked.method, asked.path))
             .or_else(|| self.any_host.find(asked.method, asked.path))?;
-        let entry = self.entries.get(found.slot)?.as_ref()?;
+        let entry = self.entries.get(found.slot)?;
         let signing = match entry.signer {
             None => Signing::Unbound,
             Some(slot) => match self.signers.get(slot) {
-                Some(Some(key)) => Signing::By(&key.signer),
-                _ => Signing::Missing,
+                Some(key) => Signing::By(&key.signer),
+                None => Signing::Missing,
             },
         };
         Some(Routed { route: &entry.route, signing, params: found.params, rest: found.rest })

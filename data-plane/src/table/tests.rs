@@ -116,7 +116,7 @@ fn a_definition_that_answers_the_same_requests_leaves_the_routers_as_they_are() 
     assert!(apply(&mut replica, vec![route(3, 1, 1)]));
     let after = builder.build(&mut replica);
     assert!(Arc::ptr_eq(&before.environments[0].any_host, &after.environments[0].any_host));
-    let entry = |table: &RoutingTable| table.environments[0].entries[0].clone().unwrap();
+    let entry = |table: &RoutingTable| table.environments[0].entries.get(0).cloned().unwrap();
     let (before, after) = (entry(&before), entry(&after));
     assert!(!std::ptr::eq(before.route.definition(), after.route.definition()));
 }
