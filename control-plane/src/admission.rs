@@ -16,6 +16,8 @@ use prometheus_client::registry::Registry;
 pub const FAILED_LOGINS_PER_MINUTE_MAX: u32 = 10;
 /// Streams and calls of one operator that may be open at once.
 pub const CALLS_OPEN_MAX: u32 = 256;
+/// The same of a node or relay, which asks for all nodes behind it.
+pub const MACHINE_CALLS_OPEN_MAX: u32 = 1_024;
 /// An identity that was quiet may make so many seconds' calls at once.
 const BURST_SECONDS: f64 = 2.0;
 /// Identities and addresses that are remembered; more begin anew.
@@ -106,10 +108,10 @@ impl Admission {
     }
 
     /// A place for a call or stream that is open, until it is dropped.
-    pub(crate) fn open_call(&self, who: &str) -> Option<OpenCall> {
+    pub(crate) fn open_call(&self, who: &str, most: u32) -> Option<OpenCall> {
         let mut open = lock(&self.open);
         let count = open.entry(who.to_owned()).or_default();
-        if *count >= CALLS_OPEN_MAX {
+        if *count >= most {
             return None;
         }
         *count += 1;
@@ -213,10 +215,11 @@ mod tests {
         assert!(admission.take_call("ann", now + Duration::from_millis(101)).is_ok());
         assert!(admission.take_call("ann", now + Duration::from_millis(101)).is_err());
 
-        let mut open: Vec<_> = (0..300).filter_map(|_| admission.open_call("ann")).collect();
+        let mut open: Vec<_> =
+            (0..300).filter_map(|_| admission.open_call("ann", CALLS_OPEN_MAX)).collect();
         assert_eq!(open.len(), CALLS_OPEN_MAX as usize);
         open.pop();
-        assert!(admission.open_call("ann").is_some());
+        assert!(admission.open_call("ann", CALLS_OPEN_MAX).is_some());
     }
 
     #[test]

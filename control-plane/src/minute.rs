@@ -20,6 +20,11 @@ impl Minute {
         Self { per_address_max, total_max, began: now, total: 0, by_address: HashMap::new() }
     }
 
+    /// How long it goes on.
+    pub(crate) fn left(&self, now: Instant) -> Duration {
+        MINUTE.saturating_sub(now.saturating_duration_since(self.began))
+    }
+
     /// Counts one more, unless there were enough.
     pub(crate) fn takes(&mut self, source: &str, now: Instant) -> bool {
         let has_room = self.has_room(source, now);
@@ -55,6 +60,7 @@ mod tests {
         assert!(minute.takes("a:1", now) && minute.takes("a:2", now));
         assert!(!minute.takes("a:3", now) && minute.has_room("b:1", now));
         assert!(minute.takes("b:1", now) && !minute.takes("c:1", now), "all together");
+        assert_eq!(minute.left(now + MINUTE / 4), MINUTE * 3 / 4);
         assert!(minute.takes("a:4", now + MINUTE));
     }
 }

@@ -91,10 +91,11 @@ impl NodeCertificates {
         };
     }
 
-    /// Whether somebody at this address may try to be enrolled.
-    pub(crate) fn hears(&self, source: &str) -> bool {
+    /// Whether somebody at this address may try to be enrolled; if not, when again.
+    pub(crate) fn hears(&self, source: &str) -> Result<(), Duration> {
         let mut refused = self.refused_lately.lock().unwrap_or_else(PoisonError::into_inner);
-        refused.has_room(source, Instant::now())
+        let now = Instant::now();
+        if refused.has_room(source, now) { Ok(()) } else { Err(refused.left(now)) }
     }
 
     pub(crate) fn refused(&self, source: &str) {

@@ -70,6 +70,8 @@ pub struct Config {
     pub require_credentials: bool,
     /// How many calls an operator may make.
     pub calls_per_second: u32,
+    /// How long a call may take whose answer does not go on.
+    pub call_time_max: Duration,
     /// Whether a first token is made although there is an admin.
     pub new_bootstrap_token: bool,
 }
@@ -95,6 +97,7 @@ impl Default for Config {
             node_certificates: NodeCertificateConfig::default(),
             require_credentials: false,
             calls_per_second: CALLS_PER_SECOND,
+            call_time_max: api::CALL_TIME_MAX,
             new_bootstrap_token: false,
         }
     }
@@ -247,6 +250,7 @@ pub async fn start(config: Config) -> Result<ControlPlane, StartError> {
         auditing,
         explanations: api::Calls::default(),
         admission,
+        call_time_max: config.call_time_max,
         replicas,
         data_dir: config.data_dir,
         keystore,

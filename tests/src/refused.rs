@@ -1,6 +1,7 @@
 //! A refusal of the management API, taken apart as a client would.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
@@ -15,6 +16,8 @@ pub struct Refused {
     pub metadata: HashMap<String, String>,
     /// The names of the fields of `BadRequest`, in its order.
     pub fields: Vec<String>,
+    /// `RetryInfo`.
+    pub retry_after: Option<Duration>,
 }
 
 /// The refusal in a reply that must be one.
@@ -30,6 +33,7 @@ pub fn refused<T: std::fmt::Debug>(reply: Result<T, Status>) -> Refused {
         message: status.message().to_owned(),
         reason: info.reason.clone(),
         metadata: info.metadata.clone(),
+        retry_after: details.retry_info().and_then(|info| info.retry_delay),
         fields: violations.map(|violation| violation.field.clone()).collect(),
     }
 }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::Extensions;
 use prometheus_client::metrics::counter::Counter;
@@ -17,10 +17,11 @@ use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::server::Connected;
-use tracing::{debug, warn};
+use tracing::debug;
 
 use crate::certificate::PeerCertificate;
 use crate::identity::{Identity, Role};
+use crate::refusals::Refusals;
 use crate::server::{ClientCertificates, ServerTls, Transport, TransportError};
 
 const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
@@ -53,7 +54,7 @@ impl Peer {
 pub struct Incoming {
     listener: TcpListener,
     tls: Option<Arc<ServerTls>>,
-    handshakes_failed: Counter,
+    refusals: Arc<Refusals>,
 }
 
 impl Incoming {
@@ -72,12 +73,12 @@ impl Incoming {
                 _ => None,
             },
         };
-        Ok(Self { listener, tls, handshakes_failed: Counter::default() })
+        Ok(Self { listener, tls, refusals: Arc::new(Refusals::new(Instant::now())) })
     }
 
     /// Connections that came to nothing: not TLS, or not vouched for by the CA.
     pub fn handshakes_failed(&self) -> Counter {
-        self.handshakes_failed.clone()
+        self.refusals.counter()
     }
 
     /// The connections, until the stream is dropped.
@@ -113,15 +114,12 @@ impl Incoming {
                 continue;
             };
             let Ok(permit) = Arc::clone(&handshakes).acquire_owned().await else { return };
-            let (sender, failed) = (sender.clone(), self.handshakes_failed.clone());
+            let (sender, refusals) = (sender.clone(), Arc::clone(&self.refusals));
             tokio::spawn(async move {
                 match handshake(&tls, stream, address).await {
                     // Nobody takes it over when the server has stopped meanwhile.
                     Ok(connection) => drop(sender.send(Ok(connection)).await),
-                    Err(reason) => {
-                        failed.inc();
-                        warn!(%address, reason, "a connection was refused");
-                    }
+                    Err(reason) => refusals.note(address, &reason, Instant::now()),
                 }
                 drop(permit);
             });

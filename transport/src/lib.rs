@@ -9,6 +9,7 @@ mod files;
 pub mod identity;
 mod incoming;
 pub mod node_ca;
+mod refusals;
 pub mod request;
 mod server;
 

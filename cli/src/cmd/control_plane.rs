@@ -109,6 +109,11 @@ pub(crate) struct ControlPlaneArgs {
     #[arg(default_value_t = CALLS_PER_SECOND)]
     calls_per_second: u32,
 
+    /// How long a call may take whose answer does not go on; a caller's own deadline counts where it is shorter
+    #[arg(long, value_name = "TIME", env = "COUNTERSIGN_CALL_TIME_MAX", hide_env_values = true)]
+    #[arg(default_value = "30s")]
+    call_time_max: Lifetime,
+
     /// Make a new first token in DATA_DIR/bootstrap-token, for when no admin can call any more
     #[arg(long)]
     new_bootstrap_token: bool,
@@ -193,6 +198,7 @@ pub(super) async fn run(args: ControlPlaneArgs) -> Result<(), Failure> {
         },
         require_credentials: args.require_credentials,
         calls_per_second: args.calls_per_second,
+        call_time_max: args.call_time_max.0,
         new_bootstrap_token: args.new_bootstrap_token,
         ..Config::default()
     };

@@ -29,16 +29,11 @@ impl Enrolment for Api {
         request: Request<v1::EnrolNodeRequest>,
     ) -> Result<Response<v1::EnrolNodeResponse>, Status> {
         let source = source(&request);
-        if !self.node_certificates.hears(&source) {
+        self.node_certificates.hears(&source).map_err(|wait| {
             let message = "too many enrolments from this address, or in all, were refused within a minute: \
                            wait for the next";
-            return Err(status::status(
-                Code::ResourceExhausted,
-                "TOO_MANY_ENROLMENTS",
-                message,
-                [],
-            ));
-        }
+            status::retry_after("TOO_MANY_ENROLMENTS", message, wait)
+        })?;
         let asked = request.into_inner();
         match enrol(self, &asked, &source).await {
             Ok(certificate) => {

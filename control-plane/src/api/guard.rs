@@ -4,7 +4,7 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use countersign_proto::v1;
 use countersign_shared::access::{Right, Target};
@@ -16,11 +16,16 @@ use tonic::{Code, Status};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::lapse::{Lapsing, Standing};
+use super::lapse::{Lapsing, Permit, Standing};
+use super::lasting::{is_stream, time_max, within};
 use super::permissions::{Needs, needs};
-use super::principal::{Principal, Who, identify, no_credentials};
-use super::status::status;
+use super::principal::{By, Principal, Who, identify, no_credentials};
+use super::status::{retry_after, status};
 use super::{Api, access};
+use crate::admission::{CALLS_OPEN_MAX, MACHINE_CALLS_OPEN_MAX, OpenCall};
+
+/// Nobody knows when one of them ends.
+const OPEN_CALLS_WAIT: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Clone)]
 pub(super) struct Guard(pub(super) Api);
@@ -42,6 +47,7 @@ pub(super) struct Guarded<S> {
 impl<S> Service<Request<Body>> for Guarded<S>
 where
     S: Service<Request<Body>, Response = Response<Body>>,
+    S::Error: 'static,
     S::Future: Send + 'static,
 {
     type Response = Response<Body>;
@@ -53,17 +59,24 @@ where
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        match admit(&self.api, &mut request) {
-            Ok(None) => Box::pin(self.inner.call(request)),
-            Ok(Some(standing)) => {
-                let (answering, api) = (self.inner.call(request), self.api.clone());
-                Box::pin(async move {
-                    let answer = answering.await?;
+        let standing = match admit(&self.api, &mut request) {
+            Ok(standing) => standing,
+            Err(status) => return Box::pin(async move { Ok(status.into_http()) }),
+        };
+        let path = request.uri().path();
+        let goes_on = is_stream(path);
+        let time = time_max(path, request.headers(), self.api.call_time_max);
+        let (answering, api) = (within(time, self.inner.call(request)), self.api.clone());
+        Box::pin(async move {
+            let answer = answering.await?;
+            match standing {
+                Some(standing) if goes_on => {
                     Ok(answer.map(|body| Body::new(Lapsing::new(body, standing, &api))))
-                })
+                }
+                // What is answered at once stands, also where it took the caller's own right.
+                _ => Ok(answer),
             }
-            Err(status) => Box::pin(async move { Ok(status.into_http()) }),
-        }
+        })
     }
 }
 
@@ -87,13 +100,14 @@ fn admit(api: &Api, request: &mut Request<Body>) -> Result<Option<Standing>, Sta
                 refused(api, &peer, &identity.to_string(), &path, &status);
                 return Err(status);
             }
-            Ok(Some(Standing::of_machine(expires_ms)))
+            let open = open_call(api, &identity.to_string(), MACHINE_CALLS_OPEN_MAX)?;
+            Ok(Some(Standing::new(By::Certificate { expires_ms }, None, open)))
         }
         Who::Operator(mut principal) => {
             let operator = principal.operator.clone();
             principal.role = may(api, &operator, needs)
                 .inspect_err(|status| refused(api, &peer, operator.as_str(), &path, status))?;
-            let standing = within_limits(api, &principal)?;
+            let standing = within_limits(api, &principal, needs)?;
             access::void_bootstrap(api, &operator);
             request.extensions_mut().insert(principal);
             Ok(Some(standing))
@@ -121,20 +135,30 @@ fn may(api: &Api, operator: &Actor, needs: Needs) -> Result<ActedAs, Status> {
     Ok(ActedAs::parse(&roles.join(",")).unwrap_or_default())
 }
 
-fn within_limits(api: &Api, principal: &Principal) -> Result<Standing, Status> {
+fn within_limits(api: &Api, principal: &Principal, needs: Needs) -> Result<Standing, Status> {
     let who = principal.operator.as_str();
     api.admission.take_call(who, Instant::now()).map_err(|wait| {
         let most = api.admission.calls_per_second;
         let message = format!("more than {most} calls a second: try again in {wait:.1?}");
-        let metadata = [("retry_after_seconds", format!("{:.3}", wait.as_secs_f64()))];
-        status(Code::ResourceExhausted, "TOO_MANY_CALLS", message, metadata)
+        retry_after("TOO_MANY_CALLS", message, wait)
     })?;
-    let open = api.admission.open_call(who).ok_or_else(|| {
-        let most = crate::admission::CALLS_OPEN_MAX;
+    let open = open_call(api, who, CALLS_OPEN_MAX)?;
+    let permit = match needs {
+        Needs::Right(right, scope) => Some(Permit {
+            operator: principal.operator.clone(),
+            right,
+            scope: scope.before_reading(),
+        }),
+        _ => None,
+    };
+    Ok(Standing::new(principal.by, permit, open))
+}
+
+fn open_call(api: &Api, who: &str, most: u32) -> Result<OpenCall, Status> {
+    api.admission.open_call(who, most).ok_or_else(|| {
         let message = format!("{most} calls and streams are open already: end some first");
-        status(Code::ResourceExhausted, "TOO_MANY_OPEN_CALLS", message, [])
-    })?;
-    Ok(Standing::of_operator(principal.by, open))
+        retry_after("TOO_MANY_OPEN_CALLS", message, OPEN_CALLS_WAIT)
+    })
 }
 
 /// Keeps what was refused, as a write that is refused is kept.
@@ -149,7 +173,7 @@ fn refused(api: &Api, peer: &Peer, actor: &str, path: &str, status: &Status) {
     api.auditing.refused(attempt, status);
 }
 
-fn not_permitted(operator: &Actor, right: Right, scope: Target) -> Status {
+pub(super) fn not_permitted(operator: &Actor, right: Right, scope: Target) -> Status {
     let scope =
         if scope == Target::Everywhere { "for all environments and groups" } else { "anywhere" };
     let message = format!("`{operator}` has no right to {right} {scope}: an admin can grant it");

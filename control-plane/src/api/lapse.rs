@@ -1,17 +1,21 @@
-//! What a call stands on, and its end: an answer that goes on after the certificate or token that
-//! it was asked with has expired or was revoked is ended with UNAUTHENTICATED.
+//! What an answer that goes on stands on, and its end: with `UNAUTHENTICATED` when the certificate or
+//! token that it was asked with has expired or was revoked, with `PERMISSION_DENIED` when the grants are
+//! gone that allowed it.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use countersign_shared::access::{Right, Target};
+use countersign_shared::text::Actor;
 use http_body::Frame;
 use tonic::body::Body;
 use tonic::codegen::http::HeaderMap;
 use tonic::{Code, Status};
 
 use super::Api;
+use super::guard::not_permitted;
 use super::principal::By;
 use super::status::status;
 use crate::admission::OpenCall;
@@ -25,16 +29,21 @@ const SLEEP_MS_MAX: i64 = 24 * 3600 * 1000;
 #[derive(Debug)]
 pub(super) struct Standing {
     by: By,
-    _open: Option<OpenCall>,
+    permit: Option<Permit>,
+    _open: OpenCall,
+}
+
+/// What some grant has to allow.
+#[derive(Debug, Clone)]
+pub(super) struct Permit {
+    pub(super) operator: Actor,
+    pub(super) right: Right,
+    pub(super) scope: Target,
 }
 
 impl Standing {
-    pub(super) fn of_machine(expires_ms: i64) -> Self {
-        Self { by: By::Certificate { expires_ms }, _open: None }
-    }
-
-    pub(super) fn of_operator(by: By, open: OpenCall) -> Self {
-        Self { by, _open: Some(open) }
+    pub(super) fn new(by: By, permit: Option<Permit>, open: OpenCall) -> Self {
+        Self { by, permit, _open: open }
     }
 }
 
@@ -48,7 +57,7 @@ pub(super) struct Lapsing {
 
 impl Lapsing {
     pub(super) fn new(inner: Body, standing: Standing, api: &Api) -> Self {
-        let lapse = Box::pin(lapse(standing.by, api.engine.clone()));
+        let lapse = Box::pin(lapse(standing.by, standing.permit.clone(), api.engine.clone()));
         Self { inner, lapse, is_over: false, _standing: standing }
     }
 }
@@ -79,33 +88,53 @@ impl http_body::Body for Lapsing {
     }
 }
 
-async fn lapse(by: By, engine: EngineHandle) -> Status {
-    match by {
+async fn lapse(by: By, permit: Option<Permit>, engine: EngineHandle) -> Status {
+    tokio::select! {
+        status = expired(by) => status,
+        status = revoked(by, permit, engine) => status,
+    }
+}
+
+async fn expired(by: By) -> Status {
+    let (reason, message) = match by {
         By::Certificate { expires_ms } => {
             until(expires_ms).await;
             let message = "the certificate has expired: connect with the next one. A node that could not \
                            renew it needs another token, from `countersign node token create`";
-            status(Code::Unauthenticated, "CERTIFICATE_EXPIRED", message, [])
+            ("CERTIFICATE_EXPIRED", message.to_owned())
         }
         By::Token { id, expires_ms } => {
-            let mut revision = engine.revision();
-            let revoked = async {
-                while engine.view().state.access().tokens().contains_key(&id) {
-                    if revision.changed().await.is_err() {
-                        std::future::pending::<()>().await;
-                    }
-                }
-            };
-            tokio::select! {
-                () = until(expires_ms) => {
-                    let message = format!("token {id} has expired: ask an admin for another");
-                    status(Code::Unauthenticated, "TOKEN_EXPIRED", message, [])
-                }
-                () = revoked => {
-                    let message = format!("token {id} was revoked");
-                    status(Code::Unauthenticated, "BAD_TOKEN", message, [])
-                }
-            }
+            until(expires_ms).await;
+            ("TOKEN_EXPIRED", format!("token {id} has expired: ask an admin for another"))
+        }
+    };
+    status(Code::Unauthenticated, reason, message, [])
+}
+
+/// Looks again with each change of the log.
+async fn revoked(by: By, permit: Option<Permit>, engine: EngineHandle) -> Status {
+    let mut revision = engine.revision();
+    loop {
+        let view = engine.view();
+        let access = view.state.access();
+        if let By::Token { id, .. } = by
+            && !access.tokens().contains_key(&id)
+        {
+            return status(
+                Code::Unauthenticated,
+                "BAD_TOKEN",
+                format!("token {id} was revoked"),
+                [],
+            );
+        }
+        if let Some(Permit { operator, right, scope }) = &permit
+            && !access.allows(operator, *right, *scope)
+        {
+            return not_permitted(operator, *right, *scope);
+        }
+        drop(view);
+        if revision.changed().await.is_err() {
+            std::future::pending::<()>().await;
         }
     }
 }

@@ -17,6 +17,7 @@ mod guard;
 mod key_order;
 mod keys;
 mod lapse;
+mod lasting;
 mod master_keys;
 mod nodes;
 mod page;
@@ -33,6 +34,7 @@ mod write;
 use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use countersign_feed::commits::Commits;
 use countersign_feed::nodes::{NodeRegistry, SILENT_INTERVALS_MAX};
@@ -48,6 +50,7 @@ use crate::node_certificates::NodeCertificates;
 pub use audit::Auditing;
 pub use console::serve_console;
 pub use forward::Replicas;
+pub use lasting::CALL_TIME_MAX;
 pub use server::serve;
 pub use verification::Calls;
 
@@ -61,6 +64,8 @@ pub struct Parts {
     /// Of signatures that were explained.
     pub explanations: Calls,
     pub admission: Admission,
+    /// How long a call may take whose answer does not go on.
+    pub call_time_max: Duration,
     /// None: nobody else has this log.
     pub replicas: Option<Arc<Replicas>>,
     pub data_dir: PathBuf,

@@ -11,7 +11,7 @@ use tonic::codegen::http::header::AUTHORIZATION;
 use tonic::{Code, Status};
 
 use super::Api;
-use super::status::status;
+use super::status::{retry_after, status};
 use crate::admission::ip;
 use crate::{bearer, clock};
 
@@ -70,8 +70,7 @@ fn of_token(api: &Api, peer: &Peer, header: &str) -> Result<Principal, Status> {
     api.admission.may_log_in(address, Instant::now()).map_err(|wait| {
         let seconds = wait.as_secs() + 1;
         let message = format!("too many logins failed from {address}: try again in {seconds} s");
-        let metadata = [("retry_after_seconds", seconds.to_string())];
-        status(Code::ResourceExhausted, "TOO_MANY_FAILED_LOGINS", message, metadata)
+        retry_after("TOO_MANY_FAILED_LOGINS", message, wait)
     })?;
     let scheme = header.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("bearer "));
     let text = scheme.and_then(|_| header.get(7..)).unwrap_or_default();

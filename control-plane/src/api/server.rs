@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use countersign_feed::server::{Streams, transport};
+use countersign_feed::server::{MESSAGE_BYTES_MAX, Streams, transport};
 use countersign_proto::v1::access_server::AccessServer;
 use countersign_proto::v1::api_groups_server::ApiGroupsServer;
 use countersign_proto::v1::apis_server::ApisServer;
@@ -59,7 +59,7 @@ pub async fn serve(
         .add_service(health_service)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)
-        .add_service(EnrolmentServer::new(api))
+        .add_service(EnrolmentServer::new(api).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(streams.into_service())
         .serve_with_incoming_shutdown(incoming.connections(), stop)
         .await?;
@@ -68,18 +68,22 @@ pub async fn serve(
 
 /// What operators and the console call.
 pub(super) fn management(api: Api) -> Routes {
-    Routes::new(EnvironmentsServer::new(api.clone()))
-        .add_service(ApiGroupsServer::new(api.clone()))
-        .add_service(ApisServer::new(api.clone()))
-        .add_service(SignatureKeysServer::new(api.clone()))
-        .add_service(BindingsServer::new(api.clone()))
-        .add_service(EventsServer::new(api.clone()))
-        .add_service(AuditServer::new(api.clone()))
-        .add_service(BackupsServer::new(api.clone()))
-        .add_service(AccessServer::new(api.clone()))
-        .add_service(NodesServer::new(api.clone()))
-        .add_service(VerificationServer::new(api.clone()))
-        .add_service(MasterKeysServer::new(api))
+    Routes::new(EnvironmentsServer::new(api.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(ApiGroupsServer::new(api.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(ApisServer::new(api.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(
+            SignatureKeysServer::new(api.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX),
+        )
+        .add_service(BindingsServer::new(api.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(EventsServer::new(api.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(AuditServer::new(api.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(BackupsServer::new(api.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(AccessServer::new(api.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(NodesServer::new(api.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(
+            VerificationServer::new(api.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX),
+        )
+        .add_service(MasterKeysServer::new(api).max_decoding_message_size(MESSAGE_BYTES_MAX))
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -1,7 +1,7 @@
 //! Errors as callers see them: the one place where they become gRPC statuses, with
 //! `google.rpc.ErrorInfo` (domain `countersign`) and, for bad fields, `BadRequest`.
 
-pub(super) use countersign_feed::server::status::{invalid, status};
+pub(super) use countersign_feed::server::status::{invalid, retry_after, status};
 use tonic::{Code, Status};
 
 use crate::engine::ExecuteError;

@@ -2,6 +2,7 @@
 //! the signature that would have been right: who got that for a request of its own could sign.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use countersign_proto::convert::InvalidField;
 use countersign_proto::v1;
@@ -27,13 +28,15 @@ const SIGNATURE_HEADER: &str = "authorization";
 pub struct Calls(Mutex<(i64, u32)>);
 
 impl Calls {
-    fn may_one_more(&self, now_ms: i64) -> bool {
+    /// Whether there may be one more; if not, when again.
+    fn one_more(&self, now_ms: i64) -> Result<(), Duration> {
         let mut calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if now_ms - calls.0 >= MINUTE_MS || now_ms < calls.0 {
             *calls = (now_ms, 0);
         }
         calls.1 = calls.1.saturating_add(1);
-        calls.1 <= CALLS_PER_MINUTE_MAX
+        let left_ms = u64::try_from(calls.0 + MINUTE_MS - now_ms).unwrap_or_default();
+        if calls.1 <= CALLS_PER_MINUTE_MAX { Ok(()) } else { Err(Duration::from_millis(left_ms)) }
     }
 }
 
@@ -47,12 +50,12 @@ impl Verification for Api {
         check(&request)?;
         let view = self.engine.view();
         let key = find_key(&view.state, &request.signature_key).map_err(status::of_rejection)?;
-        if !self.explanations.may_one_more(clock::now_ms()) {
+        self.explanations.one_more(clock::now_ms()).map_err(|wait| {
             let message = format!(
                 "at most {CALLS_PER_MINUTE_MAX} signatures are explained a minute: wait for the next"
             );
-            return Err(status::status(Code::ResourceExhausted, "TOO_MANY_CALLS", message, []));
-        }
+            status::retry_after("TOO_MANY_CALLS", message, wait)
+        })?;
         let sealed = &key.secret.sealed;
         let secret = self.sealer.unseal(key.id, sealed.secret_id, &sealed.ciphertext).map_err(|error| {
             tracing::error!(%error, key = %key.id, "a secret cannot be opened");
@@ -133,8 +136,8 @@ mod tests {
     #[test]
     fn so_many_a_minute_and_no_more() {
         let calls = Calls::default();
-        assert!((0..CALLS_PER_MINUTE_MAX).all(|_| calls.may_one_more(MINUTE_MS)));
-        assert!(!calls.may_one_more(2 * MINUTE_MS - 1));
-        assert!(calls.may_one_more(2 * MINUTE_MS));
+        assert!((0..CALLS_PER_MINUTE_MAX).all(|_| calls.one_more(MINUTE_MS).is_ok()));
+        assert_eq!(calls.one_more(2 * MINUTE_MS - 1), Err(Duration::from_millis(1)));
+        assert!(calls.one_more(2 * MINUTE_MS).is_ok());
     }
 }

@@ -54,6 +54,9 @@ const PING_WAIT: Duration = Duration::from_secs(10);
 /// How long a new stream may take to say hello.
 const HELLO_WAIT: Duration = Duration::from_secs(10);
 
+/// The largest message that is read, of nodes and of everybody else.
+pub const MESSAGE_BYTES_MAX: usize = 4 << 20;
+
 /// How long a node may take nothing of a snapshot, unless somebody wants another time.
 pub const STALLED_MAX: Duration = Duration::from_secs(30);
 
@@ -108,7 +111,7 @@ impl<S: Source> Streams<S> {
     }
 
     pub fn into_service(self) -> SyncServer<Self> {
-        SyncServer::new(self)
+        SyncServer::new(self).max_decoding_message_size(MESSAGE_BYTES_MAX)
     }
 }
 

@@ -2,6 +2,7 @@
 //! and, for bad fields, `BadRequest`.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use countersign_proto::convert::InvalidField;
 use tonic::{Code, Status};
@@ -23,6 +24,16 @@ pub fn status<'a>(
         message,
         ErrorDetails::with_error_info(reason, DOMAIN, metadata),
     )
+}
+
+/// What time heals: `RESOURCE_EXHAUSTED`, with how long to wait as `google.rpc.RetryInfo` and, for
+/// people, in the metadata.
+pub fn retry_after(reason: &str, message: impl Into<String>, wait: Duration) -> Status {
+    let seconds = format!("{:.3}", wait.as_secs_f64());
+    let metadata = HashMap::from([("retry_after_seconds".to_owned(), seconds)]);
+    let mut details = ErrorDetails::with_error_info(reason, DOMAIN, metadata);
+    details.set_retry_info(Some(wait));
+    Status::with_error_details(Code::ResourceExhausted, message, details)
 }
 
 /// Bad fields, all at once.

@@ -4,9 +4,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests that cannot go on panic")]
 
 mod first;
+mod limits;
 mod matrix;
 mod scopes;
 mod tokens;
+mod web;
 
 use countersign_proto::v1;
 use countersign_proto::v1::access_client::AccessClient;

@@ -2,7 +2,7 @@
 
 use countersign_proto::v1::{self, OperatorRole};
 use countersign_tests::authority::{Authority, management};
-use countersign_tests::refused;
+use countersign_tests::{Management, refused, soon};
 use tonic::Code;
 
 use crate::{attempts, grant};
@@ -63,6 +63,122 @@ async fn an_admin_of_one_environment_changes_that_and_no_other() {
     access.revoke_access(revoke).await.unwrap();
     let refusal = refused(bob.environments().update_environment(update(&staging)).await);
     assert_eq!(refusal.code, Code::PermissionDenied);
+}
+
+#[tokio::test]
+async fn an_operator_of_one_group_and_environment_works_there_and_nowhere_else() {
+    let authority = Authority::make();
+    let plane = authority.plane().await;
+    let ann = management(&plane, &authority.operator("ann"));
+    ann.create_environment("STAGING").await;
+    let mut apis = Vec::new();
+    for group in ["shop", "bank"] {
+        let api_group = ann.create_group(group, &[]).await;
+        apis.push(ann.create_api(api(&api_group)).await);
+    }
+    let [shop, bank] = &apis[..] else { unreachable!("two APIs") };
+    grant(&ann, "bob", OperatorRole::Operator, (&["STAGING"], &["shop"])).await;
+    grant(&ann, "eve", OperatorRole::Admin, (&[], &["shop"])).await;
+    let bob = management(&plane, &authority.operator("bob"));
+    let eve = management(&plane, &authority.operator("eve"));
+    let publish = async |who: &Management, api: &str, environment: &str| {
+        let (api, environment) = (api.to_owned(), environment.to_owned());
+        let request = v1::PublishApiRequest { api, environment, ..Default::default() };
+        who.apis().publish_api(request).await.map(drop)
+    };
+
+    publish(&bob, shop, "STAGING").await.unwrap();
+    for (api, environment) in [(shop, "RELEASE"), (bank, "STAGING"), (bank, "RELEASE")] {
+        let refusal = refused(publish(&bob, api, environment).await);
+        assert_eq!((refusal.code, &*refusal.reason), (Code::PermissionDenied, "NOT_PERMITTED"));
+    }
+    // A scope limits what is changed, not what is seen.
+    let all = bob.apis().list_apis(v1::ListApisRequest::default()).await.unwrap().into_inner();
+    assert_eq!(all.apis.len(), 2);
+
+    // An admin of a group defines its APIs, publishes them anywhere, and touches no other group.
+    publish(&eve, shop, "RELEASE").await.unwrap();
+    assert_eq!(refused(publish(&eve, bank, "RELEASE").await).reason, "NOT_PERMITTED");
+    let delete = async |who: &Management, api: &str| {
+        let request =
+            v1::DeleteApiRequest { api: api.to_owned(), force: true, ..Default::default() };
+        who.apis().delete_api(request).await.map(drop)
+    };
+    assert_eq!(refused(delete(&eve, bank).await).reason, "NOT_PERMITTED");
+    assert_eq!(refused(delete(&bob, shop).await).reason, "NOT_PERMITTED", "bob defines nothing");
+    delete(&eve, shop).await.unwrap();
+    let create = eve.environments().create_environment(environment("MORE")).await;
+    assert_eq!(refused(create).reason, "NOT_PERMITTED");
+}
+
+fn api(group: &str) -> v1::Api {
+    v1::Api {
+        api_group: group.to_owned(),
+        name: "orders".to_owned(),
+        method: v1::Method::Get.into(),
+        path: "/orders".to_owned(),
+        backend: Some(v1::Backend {
+            scheme: "http".to_owned(),
+            targets: vec!["127.0.0.1:1".to_owned()],
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}
+
+#[tokio::test]
+async fn a_stream_ends_when_the_grant_is_taken_that_allowed_it() {
+    let authority = Authority::make();
+    let plane = authority.plane().await;
+    let ann = management(&plane, &authority.operator("ann"));
+    let viewer = grant(&ann, "bob", OperatorRole::Viewer, (&[], &[])).await;
+    let auditor = grant(&ann, "bob", OperatorRole::Auditor, (&[], &[])).await;
+    let bob = management(&plane, &authority.operator("bob"));
+    let tail = v1::TailEventsRequest { revision_from: plane.revision() };
+    let watch = v1::WatchNodesRequest::default();
+    let mut events = bob.events().tail_events(tail).await.unwrap().into_inner();
+    let mut others = ann.events().tail_events(tail).await.unwrap().into_inner();
+    let mut nodes = bob.nodes().watch_nodes(watch).await.unwrap().into_inner();
+
+    let mut access = v1::access_client::AccessClient::new(ann.channel());
+    let mut revoke = async |grant: String| {
+        let request = v1::RevokeAccessRequest { grant, ..Default::default() };
+        access.revoke_access(request).await.unwrap();
+    };
+    // The other grant still allows both.
+    revoke(viewer).await;
+    let before = soon("an event", events.message()).await.unwrap();
+    assert!(before.is_some());
+    revoke(auditor).await;
+    let ended = soon("the end of the events", async {
+        loop {
+            if let Err(status) = events.message().await {
+                return refused::<()>(Err(status));
+            }
+        }
+    })
+    .await;
+    assert_eq!((ended.code, &*ended.reason), (Code::PermissionDenied, "NOT_PERMITTED"));
+    assert_eq!(ended.metadata["right"], "audit");
+    let ended = soon("the end of the nodes", async {
+        loop {
+            if let Err(status) = nodes.message().await {
+                return refused::<()>(Err(status));
+            }
+        }
+    })
+    .await;
+    assert_eq!((ended.code, &*ended.metadata["right"]), (Code::PermissionDenied, "view"));
+    let last = plane.revision();
+    while soon("an event", others.message()).await.unwrap().unwrap().event.unwrap().revision < last
+    {
+    }
+
+    // Whoever takes its own grants is told that it did.
+    let mine = grant(&ann, "bob", OperatorRole::Admin, (&[], &[])).await;
+    let mut own = v1::access_client::AccessClient::new(bob.channel());
+    let request = v1::RevokeAccessRequest { grant: mine, ..Default::default() };
+    own.revoke_access(request).await.unwrap();
 }
 
 #[tokio::test]
