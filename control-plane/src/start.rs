@@ -72,6 +72,8 @@ pub struct Config {
     pub calls_per_second: u32,
     /// How long a call may take whose answer does not go on.
     pub call_time_max: Duration,
+    /// What certificates and tokens are held to, in milliseconds since 1970.
+    pub now_ms: fn() -> i64,
     /// Whether a first token is made although there is an admin.
     pub new_bootstrap_token: bool,
 }
@@ -98,6 +100,7 @@ impl Default for Config {
             require_credentials: false,
             calls_per_second: CALLS_PER_SECOND,
             call_time_max: api::CALL_TIME_MAX,
+            now_ms: clock::now_ms,
             new_bootstrap_token: false,
         }
     }
@@ -251,6 +254,7 @@ pub async fn start(config: Config) -> Result<ControlPlane, StartError> {
         explanations: api::Calls::default(),
         admission,
         call_time_max: config.call_time_max,
+        now_ms: config.now_ms,
         replicas,
         data_dir: config.data_dir,
         keystore,

@@ -19,7 +19,6 @@ use super::guard::not_permitted;
 use super::principal::By;
 use super::status::status;
 use crate::admission::OpenCall;
-use crate::clock;
 use crate::engine::EngineHandle;
 
 /// The longest time that is waited for at once.
@@ -57,7 +56,7 @@ pub(super) struct Lapsing {
 
 impl Lapsing {
     pub(super) fn new(inner: Body, standing: Standing, api: &Api) -> Self {
-        let lapse = Box::pin(lapse(standing.by, standing.permit.clone(), api.engine.clone()));
+        let lapse = Box::pin(lapse(api.clone(), standing.by, standing.permit.clone()));
         Self { inner, lapse, is_over: false, _standing: standing }
     }
 }
@@ -88,23 +87,23 @@ impl http_body::Body for Lapsing {
     }
 }
 
-async fn lapse(by: By, permit: Option<Permit>, engine: EngineHandle) -> Status {
+async fn lapse(api: Api, by: By, permit: Option<Permit>) -> Status {
     tokio::select! {
-        status = expired(by) => status,
-        status = revoked(by, permit, engine) => status,
+        status = expired(by, api.now_ms) => status,
+        status = revoked(by, permit, &api.engine) => status,
     }
 }
 
-async fn expired(by: By) -> Status {
+async fn expired(by: By, now_ms: fn() -> i64) -> Status {
     let (reason, message) = match by {
         By::Certificate { expires_ms } => {
-            until(expires_ms).await;
+            until(expires_ms, now_ms).await;
             let message = "the certificate has expired: connect with the next one. A node that could not \
                            renew it needs another token, from `countersign node token create`";
             ("CERTIFICATE_EXPIRED", message.to_owned())
         }
         By::Token { id, expires_ms } => {
-            until(expires_ms).await;
+            until(expires_ms, now_ms).await;
             ("TOKEN_EXPIRED", format!("token {id} has expired: ask an admin for another"))
         }
     };
@@ -112,7 +111,7 @@ async fn expired(by: By) -> Status {
 }
 
 /// Looks again with each change of the log.
-async fn revoked(by: By, permit: Option<Permit>, engine: EngineHandle) -> Status {
+async fn revoked(by: By, permit: Option<Permit>, engine: &EngineHandle) -> Status {
     let mut revision = engine.revision();
     loop {
         let view = engine.view();
@@ -140,9 +139,9 @@ async fn revoked(by: By, permit: Option<Permit>, engine: EngineHandle) -> Status
 }
 
 /// Looks at the clock again after each sleep, for it may have been set.
-async fn until(ms: i64) {
+async fn until(ms: i64, now_ms: fn() -> i64) {
     loop {
-        let left = ms.saturating_sub(clock::now_ms()).min(SLEEP_MS_MAX);
+        let left = ms.saturating_sub(now_ms()).min(SLEEP_MS_MAX);
         let Ok(left @ 0..) = u64::try_from(left) else { return };
         tokio::time::sleep(Duration::from_millis(left + 1)).await;
     }

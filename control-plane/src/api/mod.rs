@@ -66,6 +66,8 @@ pub struct Parts {
     pub admission: Admission,
     /// How long a call may take whose answer does not go on.
     pub call_time_max: Duration,
+    /// What certificates and tokens are held to.
+    pub now_ms: fn() -> i64,
     /// None: nobody else has this log.
     pub replicas: Option<Arc<Replicas>>,
     pub data_dir: PathBuf,

@@ -13,7 +13,7 @@ use tonic::{Code, Status};
 use super::Api;
 use super::status::{retry_after, status};
 use crate::admission::ip;
-use crate::{bearer, clock};
+use crate::bearer;
 
 /// An operator that has shown who it is. It is in the extensions of its request.
 #[derive(Debug, Clone)]
@@ -53,7 +53,7 @@ pub(super) fn identify(api: &Api, peer: &Peer, headers: &HeaderMap) -> Result<Wh
         return if is_local { Ok(Who::Local) } else { Err(no_credentials()) };
     };
     let expires_ms = peer.certificate.as_ref().map_or(i64::MAX, |shown| shown.expires_ms);
-    if expires_ms < clock::now_ms() {
+    if expires_ms < (api.now_ms)() {
         let message = format!("the certificate of {identity} has expired: connect with a new one");
         return Err(failed(api, peer, "CERTIFICATE_EXPIRED", message));
     }
@@ -83,7 +83,7 @@ fn of_token(api: &Api, peer: &Peer, header: &str) -> Result<Principal, Status> {
         let message = "this token is not known here, or was revoked: ask an admin for another";
         return Err(failed(api, peer, "BAD_TOKEN", message));
     };
-    let (fields, now_ms) = (&token.fields, clock::now_ms());
+    let (fields, now_ms) = (&token.fields, (api.now_ms)());
     if fields.expires_ms < now_ms {
         let message = format!("token {} has expired: ask an admin for another", fields.id);
         return Err(failed(api, peer, "TOKEN_EXPIRED", message));

@@ -1,9 +1,11 @@
 //! Tokens: made, shown once, used, told of, revoked; and those that are none.
 
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use countersign_proto::v1::access_client::AccessClient;
 use countersign_proto::v1::events_client::EventsClient;
 use countersign_proto::v1::{self, OperatorRole};
-use countersign_tests::authority::{Authority, management, with_token};
+use countersign_tests::authority::{Authority, management, now_ms, with_token};
 use countersign_tests::{Management, get, refused, soon};
 use tonic::Code;
 
@@ -61,6 +63,47 @@ async fn a_token_names_its_operator_until_it_is_revoked_and_its_streams_end_then
     .await;
     assert_eq!(refused(ended).code, Code::Unauthenticated);
     assert_eq!(refused(whoami(&anywhere, &token).await).reason, "BAD_TOKEN");
+}
+
+#[tokio::test]
+async fn a_token_is_good_until_its_time_is_over_and_so_are_its_streams() {
+    static AHEAD_MS: AtomicI64 = AtomicI64::new(0);
+    let authority = Authority::make();
+    let plane = countersign_tests::Plane::start_with(|config| {
+        config.transport = authority.transport(config.listen);
+        config.now_ms = || now_ms() + AHEAD_MS.load(Ordering::Relaxed);
+    })
+    .await;
+    authority.make_admins(&plane, &["ann"]).await;
+    let ann = management(&plane, &authority.operator("ann"));
+    grant(&ann, "ci", OperatorRole::Auditor, (&[], &[])).await;
+    let request = |ttl_seconds| v1::CreateTokenRequest {
+        operator: "ci".to_owned(),
+        ttl_seconds,
+        ..Default::default()
+    };
+    let mut access = AccessClient::new(ann.channel());
+    for ttl in [1, 59, 367 * 24 * 3600] {
+        let refusal = refused(access.create_token(request(ttl)).await);
+        assert_eq!(refusal.fields, ["ttl_seconds"], "{ttl}");
+    }
+    let made = access.create_token(request(60)).await.unwrap().into_inner();
+    let expires = made.token.unwrap().expires.unwrap();
+    let expires_ms = expires.seconds * 1000 + i64::from(expires.nanos) / 1_000_000;
+    let anywhere = management(&plane, &authority.nobody());
+    whoami(&anywhere, &made.bearer).await.unwrap();
+
+    // A moment before its end.
+    AHEAD_MS.store(expires_ms - now_ms() - 500, Ordering::Relaxed);
+    let tail = v1::TailEventsRequest { revision_from: plane.revision() + 1 };
+    let mut events = EventsClient::new(anywhere.channel());
+    let stream = events.tail_events(with_token(tail, &made.bearer)).await.unwrap();
+    let ended = refused(soon("the stream's end", stream.into_inner().message()).await);
+    assert_eq!((ended.code, &*ended.reason), (Code::Unauthenticated, "TOKEN_EXPIRED"));
+    let refusal = refused(whoami(&anywhere, &made.bearer).await);
+    assert_eq!((refusal.code, &*refusal.reason), (Code::Unauthenticated, "TOKEN_EXPIRED"));
+    assert!(refusal.message.contains("ask an admin"), "{}", refusal.message);
+    access.who_am_i(v1::WhoAmIRequest {}).await.expect("its certificate is good");
 }
 
 #[tokio::test]
