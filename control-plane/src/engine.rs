@@ -14,7 +14,7 @@ use arc_swap::ArcSwap;
 use countersign_feed::Tip;
 use countersign_shared::event::{Event, Record};
 use countersign_shared::state::State;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::command::{Answer, Request};
 use crate::decide::Limits;
@@ -81,16 +81,24 @@ pub struct EngineHandle {
 impl EngineHandle {
     /// Carries out a command. When it returns `Ok` the events are durable and visible.
     pub async fn execute(&self, now_ms: i64, request: Request) -> Result<Outcome, ExecuteError> {
+        // At once: the engine may be waiting for a log that does not answer.
+        let standing = self.standing.borrow().clone();
+        if let Standing::Following { leader, why } = standing {
+            return Err(unwritten(AppendError::NotLeading { leader, why }));
+        }
         let (envelope, answer) = Envelope::new(now_ms, request);
         let message = ToEngine::Execute(Box::new(envelope));
         self.queue.send(message).await.map_err(|_| ExecuteError::Stopped)?;
         answer.await.map_err(|_| ExecuteError::Stopped)?
     }
 
-    /// Has the engine take over what others appended, after what waits.
+    /// Has the engine take over what others appended, after what waits. Returns when it has.
     pub async fn follow(&self) {
+        let (reply, done) = oneshot::channel();
         // An engine that has gone follows nothing.
-        let _ = self.queue.send(ToEngine::Chore(Chore::Follow)).await;
+        if self.queue.send(ToEngine::Chore(Chore::Follow(reply))).await.is_ok() {
+            let _ = done.await;
+        }
     }
 
     /// Carries out what waits and ends the engine's thread, with the log closed cleanly.

@@ -7,6 +7,7 @@ use countersign_shared::state::State;
 
 use super::{Fatal, Writer};
 use crate::history::replay;
+use crate::keystore::KeystoreError;
 use crate::log::{AppendError, Head, Standing};
 
 /// The events of one command, and the log and the state after them.
@@ -44,13 +45,20 @@ impl Writer {
             }
         });
         read.map_err(Fatal::of)?;
-        if !self.engine.keystore.fetch(&secrets(&commands)).map_err(Fatal::of)? {
+        match self.engine.keystore.fetch(&secrets(&commands)) {
+            Ok(true) => {}
             // What was forgotten since cannot be sent: all of it makes one entry, from end to end.
-            commands = Command::merge(commands).into_iter().collect();
+            Ok(false) => commands = Command::merge(commands).into_iter().collect(),
+            Err(KeystoreError::Unreached(error)) => {
+                tracing::warn!(%error, "what others appended waits for its data keys");
+                return Ok(());
+            }
+            Err(error) => return Err(Fatal::of(error)),
         }
         for Command { records, head, after } in commands {
             let before = std::mem::replace(&mut self.engine.state, after);
             self.publish(&before, &records, head)?;
+            self.note_forgettable(&records);
         }
         self.revised.send_modify(|_| {});
         Ok(())

@@ -45,7 +45,7 @@ pub enum RotateError {
 #[derive(Debug)]
 pub(super) enum Chore {
     /// Others may have appended, or this process may have begun or ceased to lead.
-    Follow,
+    Follow(oneshot::Sender<()>),
     Forget(oneshot::Sender<Duration>),
     Rotate(MasterKey, oneshot::Sender<Result<u32, RotateError>>),
     /// The numbers of master key and epoch.
@@ -118,7 +118,10 @@ impl Writer {
 
     pub(super) fn carry_out(&mut self, chore: Chore) -> Result<(), Fatal> {
         match chore {
-            Chore::Follow => self.follow()?,
+            Chore::Follow(reply) => {
+                self.follow()?;
+                let _ = reply.send(());
+            }
             Chore::Forget(reply) => {
                 let begun = Instant::now();
                 self.forget()?;
@@ -148,7 +151,9 @@ impl Writer {
 
     /// Does nothing where no secret was left behind.
     pub(super) fn forget(&mut self) -> Result<(), Fatal> {
-        if !self.has_forgettable {
+        // What is in the log and not yet in the state may live.
+        let is_behind = self.engine.log.head().revision != self.engine.state.head().revision;
+        if !self.has_forgettable || is_behind {
             return Ok(());
         }
         if self.engine.keystore.is_shared() && !self.forget_shared() {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use countersign_proto::v1::master_keys_client::MasterKeysClient;
 use countersign_proto::v1::{self, SignatureKey, SignatureKeyType};
 use countersign_tests::{
     Backend, ControlPlaneProcess, Etcd, Management, eventually, get, node_with, soon,
@@ -157,4 +158,29 @@ async fn the_leader_is_killed_while_it_writes_and_nothing_is_lost_or_repeated() 
     soon("the other key", node.wait_for(revision)).await;
     assert_eq!(get(node.proxy_address(), "/orders").await.status, 200);
     soon("the node's end", node.shutdown()).await;
+}
+
+#[tokio::test]
+async fn a_secret_that_was_replaced_is_forgotten_in_every_directory() {
+    let data = tempfile::tempdir().unwrap();
+    let replicas = Replicas::start(data.path()).await;
+    let management = replicas.managements().swap_remove(0);
+    let id = management.create_key(&ORDERS).await;
+    let epoch = async |management: &Management| {
+        let mut keys = MasterKeysClient::new(management.channel());
+        let reply = keys.get_master_key(v1::GetMasterKeyRequest {}).await.unwrap();
+        reply.into_inner().keystore_epoch
+    };
+    let mut before = Vec::new();
+    for management in replicas.managements() {
+        before.push(epoch(&management).await);
+    }
+    let request = v1::ReplaceSecretRequest { signature_key: id, ..Default::default() };
+    management.signature_keys().replace_secret(request).await.unwrap();
+    for (management, before) in replicas.managements().iter().zip(before) {
+        eventually("its data keys moved on", async || {
+            (epoch(management).await > before).then_some(())
+        })
+        .await;
+    }
 }
