@@ -7,6 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod everything;
 mod memory;
 mod rotating;
 mod sources;

@@ -85,7 +85,7 @@ async fn a_secret_that_was_deleted_is_in_no_memory_of_the_node_and_the_control_p
 }
 
 /// A secret as it is, in hex, and at any place in a base64 text.
-fn forms(secret: &str) -> Vec<String> {
+pub(crate) fn forms(secret: &str) -> Vec<String> {
     let bytes = secret.as_bytes();
     let base64 = (0..3).map(|before| {
         let text = BASE64.encode(&[&vec![0; before], bytes].concat());
@@ -98,8 +98,10 @@ fn forms(secret: &str) -> Vec<String> {
         .collect()
 }
 
-/// All that a process can write to, as it is now.
-fn memory_of(pid: u32) -> Vec<u8> {
+const PAGE: [u8; 4096] = [0; 4096];
+
+/// All that a process can write to, as it is now, without the pages that were never touched.
+pub(crate) fn memory_of(pid: u32) -> Vec<u8> {
     let process = Path::new("/proc").join(pid.to_string());
     let maps = std::fs::read_to_string(process.join("maps")).unwrap();
     let memory = std::fs::File::open(process.join("mem")).unwrap();
@@ -112,7 +114,9 @@ fn memory_of(pid: u32) -> Vec<u8> {
         // What was unmapped meanwhile is nothing that is read.
         let mut part = vec![0; usize::try_from(to - from).unwrap()];
         if rights.starts_with("rw") && memory.read_exact_at(&mut part, from).is_ok() {
-            bytes.append(&mut part);
+            for page in part.chunks(PAGE.len()).filter(|page| **page != PAGE[..page.len()]) {
+                bytes.extend_from_slice(page);
+            }
         }
     }
     bytes
