@@ -84,6 +84,10 @@ pub(crate) struct Globals {
     #[arg(hide_env_values = true)]
     pub(crate) token_file: Option<PathBuf>,
 
+    /// Read what is newest, as of all replicas, and not what the one that answers has so far
+    #[arg(long, global = true)]
+    pub(crate) fresh: bool,
+
     /// How results are printed
     #[arg(
         long,
@@ -104,7 +108,7 @@ impl Globals {
         let mut failure = Failure::usage("no control plane is named");
         let (files, token) = (self.tls()?, self.token()?);
         for address in &self.control_plane {
-            match ControlPlane::connect(address, &files, token.as_ref()).await {
+            match ControlPlane::connect(address, &files, token.as_ref(), self.fresh).await {
                 Ok(plane) => return Ok(plane),
                 Err(reason) => failure = reason,
             }

@@ -36,11 +36,13 @@ pub(crate) struct ControlPlane {
 
 impl ControlPlane {
     /// Connects to an address such as `https://10.0.0.1:7400`.
-    /// A token goes where a certificate would: over TLS, or to this machine.
+    /// A token goes where a certificate would: over TLS, or to this machine. `is_fresh`: what is read
+    /// has to be the newest.
     pub(crate) async fn connect(
         address: &str,
         files: &ClientFiles,
         token: Option<&Secret>,
+        is_fresh: bool,
     ) -> Result<Self, Failure> {
         let bearer = token.map(bearer).transpose()?;
         let endpoint = endpoint(address)?;
@@ -49,7 +51,8 @@ impl ControlPlane {
         }
         let channel = client::connect(&endpoint, files).await;
         let channel = channel.map_err(|error| unreachable(address, &error))?;
-        Ok(Self { wire: InterceptedService::new(channel, Caller { actor: actor(), bearer }) })
+        let caller = Caller { actor: actor(), bearer, is_fresh };
+        Ok(Self { wire: InterceptedService::new(channel, caller) })
     }
 }
 
@@ -78,11 +81,12 @@ clients! {
     master_keys: master_keys_client::MasterKeysClient
 }
 
-/// Names the caller on every call.
+/// Names the caller on every call, and says how new the answer has to be.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     actor: MetadataValue<Ascii>,
     bearer: Option<MetadataValue<Ascii>>,
+    is_fresh: bool,
 }
 
 impl Interceptor for Caller {
@@ -90,6 +94,9 @@ impl Interceptor for Caller {
         request.metadata_mut().insert("countersign-actor", self.actor.clone());
         if let Some(bearer) = &self.bearer {
             request.metadata_mut().insert("authorization", bearer.clone());
+        }
+        if self.is_fresh {
+            request.metadata_mut().insert("countersign-fresh", MetadataValue::from_static("1"));
         }
         Ok(request)
     }

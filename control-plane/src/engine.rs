@@ -92,13 +92,13 @@ impl EngineHandle {
         answer.await.map_err(|_| ExecuteError::Stopped)?
     }
 
-    /// Has the engine take over what others appended, after what waits. Returns when it has.
-    pub async fn follow(&self) {
+    /// Has the engine take over what others appended, after what waits. When it returns `Ok`, all that
+    /// was durable when it was called is visible here.
+    pub async fn follow(&self) -> Result<(), ExecuteError> {
         let (reply, done) = oneshot::channel();
-        // An engine that has gone follows nothing.
-        if self.queue.send(ToEngine::Chore(Chore::Follow(reply))).await.is_ok() {
-            let _ = done.await;
-        }
+        let message = ToEngine::Chore(Chore::Follow(reply));
+        self.queue.send(message).await.map_err(|_| ExecuteError::Stopped)?;
+        done.await.map_err(|_| ExecuteError::Stopped)?.map_err(ExecuteError::Unavailable)
     }
 
     /// Carries out what waits and ends the engine's thread, with the log closed cleanly.
@@ -230,10 +230,16 @@ impl Writer {
         while going && let Some(first) = waiting.blocking_recv() {
             let mut batch = self.batch();
             let mut next = Some(first);
-            let mut chore = None;
+            let (mut chore, mut follows) = (None, Vec::new());
             while let Some(message) = next.take() {
                 match message {
                     ToEngine::Execute(envelope) => self.take(&mut batch, *envelope),
+                    ToEngine::Chore(Chore::Follow(reply)) => {
+                        follows.push(reply);
+                        if self.is_unsettled() {
+                            break;
+                        }
+                    }
                     ToEngine::Chore(asked) => {
                         chore = Some(asked);
                         break;
@@ -247,7 +253,8 @@ impl Writer {
                     next = waiting.try_recv().ok();
                 }
             }
-            let done = self.commit(batch).and_then(|()| match chore {
+            let done = self.commit(batch).and_then(|()| self.follow_for(follows));
+            let done = done.and_then(|()| match chore {
                 Some(chore) => self.carry_out(chore),
                 None if going => Ok(()),
                 None => self.forget(),

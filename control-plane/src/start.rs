@@ -343,7 +343,8 @@ async fn feel(
             () = &mut stopped => return,
             beat = pulse.changed() => if beat.is_err() { return },
         }
-        engine.follow().await;
+        // What it could not reach is told by the engine, and tried again with the next beat.
+        let _ = engine.follow().await;
     }
 }
 

@@ -28,7 +28,8 @@ pub(crate) async fn note(
         if by_system(engine, Command::CreateLog { log_id, release }, Some(0)).await? {
             break;
         }
-        engine.follow().await;
+        // What cannot be reached now is tried again below.
+        let _ = engine.follow().await;
         // Another replica writes it, or this one tries again.
         let _ = tokio::time::timeout(BEGIN_AGAIN, revision.changed()).await;
     }

@@ -184,7 +184,7 @@ async fn with_demo(
     };
     let backend =
         Backend::start(config).await.map_err(|error| Failure::failed(error.to_string()))?;
-    let plane = ControlPlane::connect(plane, &ClientFiles::default(), None).await?;
+    let plane = ControlPlane::connect(plane, &ClientFiles::default(), None, false).await?;
     let demo = demo::prepare(&plane, data_dir, reachable(backend.address())).await?;
     Ok((backend, demo))
 }

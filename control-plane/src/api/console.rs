@@ -17,6 +17,7 @@ use tower_service::Service;
 
 use super::Api;
 use super::forward::Forward;
+use super::fresh::Fresh;
 use super::guard::Guard;
 use super::server::{ServeError, management};
 
@@ -40,6 +41,7 @@ pub async fn serve_console(
         .layer(GrpcWebLayer::new())
         .layer(Forward(api.clone()))
         .layer(Guard(api.clone()))
+        .layer(Fresh(api.clone()))
         .add_routes(management(api))
         .serve_with_incoming_shutdown(incoming.connections(), stop)
         .await?;

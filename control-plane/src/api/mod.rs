@@ -12,6 +12,7 @@ mod enrolment;
 mod environments;
 mod events;
 mod forward;
+mod fresh;
 mod groups;
 mod guard;
 mod key_order;

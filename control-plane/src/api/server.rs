@@ -22,6 +22,7 @@ use tonic::service::Routes;
 
 use super::Api;
 use super::forward::Forward;
+use super::fresh::Fresh;
 use super::guard::Guard;
 use crate::source::LogSource;
 
@@ -55,6 +56,7 @@ pub async fn serve(
     transport()
         .layer(Forward(api.clone()))
         .layer(Guard(api.clone()))
+        .layer(Fresh(api.clone()))
         .add_routes(management(api.clone()))
         .add_service(health_service)
         .add_service(reflection().build_v1()?)

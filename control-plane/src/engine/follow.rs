@@ -4,6 +4,7 @@
 use countersign_shared::event::{Event, Record};
 use countersign_shared::id::SecretId;
 use countersign_shared::state::State;
+use tokio::sync::oneshot;
 
 use super::{Fatal, Writer};
 use crate::history::replay;
@@ -17,19 +18,47 @@ struct Command {
     after: State,
 }
 
+/// Whether all that was durable is here; if not, why.
+pub(super) type Followed = Result<(), String>;
+
 impl Writer {
+    /// Answers all of them by one look at the log.
+    pub(super) fn follow_for(
+        &mut self,
+        waiting: Vec<oneshot::Sender<Followed>>,
+    ) -> Result<(), Fatal> {
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        let followed = self.follow()?;
+        for reply in waiting {
+            // Whoever has gone does not wait for it.
+            let _ = reply.send(followed.clone());
+        }
+        Ok(())
+    }
+
+    /// What is decided now would be decided on an old state: this replica leads, and has yet to follow.
+    pub(super) fn is_unsettled(&self) -> bool {
+        let log = &self.engine.log;
+        matches!(log.standing(), Standing::Leading(_)) && log.settled_as().is_none()
+    }
+
     /// Takes over what others appended. A log that cannot be reached is asked again with its next beat.
-    pub fn follow(&mut self) -> Result<(), Fatal> {
+    fn follow(&mut self) -> Result<Followed, Fatal> {
         let leads = matches!(self.engine.log.standing(), Standing::Leading(_));
         self.engine.metrics.stands(leads);
-        match self.engine.log.follow() {
-            Ok(_) => {}
+        let seen = match self.engine.log.follow() {
+            Ok(_) => Ok(()),
             Err(error @ AppendError::Fatal(_)) => return Err(Fatal::of(error)),
-            Err(error) => tracing::warn!(%error, "what others append is not seen"),
-        }
+            Err(error) => {
+                tracing::warn!(%error, "what others append is not seen");
+                Err(error.to_string())
+            }
+        };
         let head = self.engine.log.head();
         if head.revision == self.engine.state.head().revision {
-            return Ok(());
+            return Ok(seen);
         }
         let mut commands: Vec<Command> = Vec::new();
         let mut state = self.engine.state.clone();
@@ -51,7 +80,7 @@ impl Writer {
             Ok(false) => commands = Command::merge(commands).into_iter().collect(),
             Err(KeystoreError::Unreached(error)) => {
                 tracing::warn!(%error, "what others appended waits for its data keys");
-                return Ok(());
+                return Ok(Err(error.to_string()));
             }
             Err(error) => return Err(Fatal::of(error)),
         }
@@ -61,7 +90,7 @@ impl Writer {
             self.note_forgettable(&records);
         }
         self.revised.send_modify(|_| {});
-        Ok(())
+        Ok(seen)
     }
 }
 

@@ -9,6 +9,7 @@
 )]
 
 mod forwarding;
+mod fresh;
 mod replicas;
 
 use std::path::Path;

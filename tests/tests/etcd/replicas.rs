@@ -22,13 +22,13 @@ const KEYS: usize = WRITERS * KEYS_EACH;
 
 const LEADS: &str = "countersign_log_leading 1\n";
 
-struct Replicas {
-    planes: Vec<ControlPlaneProcess>,
-    _etcd: Etcd,
+pub(crate) struct Replicas {
+    pub(crate) planes: Vec<ControlPlaneProcess>,
+    pub(crate) etcd: Etcd,
 }
 
 impl Replicas {
-    async fn start(directory: &Path) -> Self {
+    pub(crate) async fn start(directory: &Path) -> Self {
         let etcd = Etcd::start();
         let (endpoint, master) = (etcd.endpoint(), directory.join("master.key"));
         std::fs::write(&master, format!("{}\n", "5a".repeat(32))).unwrap();
@@ -40,15 +40,15 @@ impl Replicas {
         for name in ["one", "two", "three"] {
             planes.push(ControlPlaneProcess::start_with(&directory.join(name), &args).await);
         }
-        Self { planes, _etcd: etcd }
+        Self { planes, etcd }
     }
 
-    fn managements(&self) -> Vec<Management> {
+    pub(crate) fn managements(&self) -> Vec<Management> {
         self.planes.iter().map(ControlPlaneProcess::management).collect()
     }
 
     /// Which one decides, by its own word.
-    async fn leader(&self) -> usize {
+    pub(crate) async fn leader(&self) -> usize {
         eventually("a replica leads", async || {
             for (place, plane) in self.planes.iter().enumerate() {
                 if tokio::net::TcpStream::connect(plane.status_address).await.is_ok()
