@@ -7,7 +7,7 @@ import { Link, match, path } from './router';
 import { logOut, may, who } from './session';
 import { t } from './texts';
 import { theme, toggleTheme } from './theme';
-import { Empty, IconButton } from './ui/basics';
+import { Empty, IconButton, LOCAL } from './ui/basics';
 import { Icon, Mark } from './ui/icons';
 import { ApiPage, ApisPage } from './pages/apis';
 import { AuditPage } from './pages/audit';
@@ -48,7 +48,7 @@ function Frame() {
       <a class="skip" href="#main" onClick={(event) => { event.preventDefault(); document.getElementById('main')?.focus(); }}>{t.app.skip}</a>
       <aside class="side">
         <Link to="/" class="brand"><Mark /><span>{t.app.name}</span></Link>
-        <nav aria-label={t.app.nav}>
+        {may('view') && <nav aria-label={t.app.nav}>
           {NAV.map((part, at) => (
             <div class="nav-part" key={at}>
               {part.title && <p class="nav-title">{part.title}</p>}
@@ -57,19 +57,19 @@ function Frame() {
               ))}
             </div>
           ))}
-        </nav>
+        </nav>}
       </aside>
       {open && <button type="button" class="veil" aria-label={t.common.close} onClick={() => setOpen(false)} />}
       <div class="column">
         <header class="bar">
           <IconButton icon="menu" class="menu" label={t.app.menu} onClick={() => setOpen(!open)} />
-          <Liveness />
+          {may('view') && <Liveness />}
           <span class="push" />
-          <span class="who" title={who.value!.roles.join(', ')}>{who.value!.name}</span>
+          <Who />
           <IconButton icon={theme.value === 'dark' ? 'sun' : 'moon'} label={theme.value === 'dark' ? t.app.light : t.app.dark} onClick={toggleTheme} />
           {who.value!.byToken && <IconButton icon="logout" label={t.app.logOut} onClick={() => logOut()} />}
         </header>
-        <main id="main" tabIndex={-1}><Page /></main>
+        <main id="main" tabIndex={-1}>{may('view') ? <Page /> : <Empty title={t.app.noRole}>{t.app.noRoleHint(who.value!.name)}</Empty>}</main>
       </div>
       <Deeds />
     </div>
@@ -87,6 +87,16 @@ function Liveness() {
   );
 }
 
+function Who() {
+  const { name, roles, expires } = who.value!;
+  return (
+    <span class="who" title={expires && t.login.goodUntil(LOCAL.format(expires))}>
+      <span>{name}</span>
+      {roles.length > 0 && <span class="muted roles">{roles.join(', ')}</span>}
+    </span>
+  );
+}
+
 function isCurrent(to: string): boolean {
   return to === '/' ? path.value === '/' : path.value === to || path.value.startsWith(`${to}/`);
 }
@@ -100,6 +110,8 @@ function Page() {
     '/': () => <OverviewPage />, '/keys': () => <KeysPage />, '/apis': () => <ApisPage />, '/groups': () => <GroupsPage />,
     '/environments': () => <EnvironmentsPage />, '/nodes': () => <NodesPage />, '/audit': () => <AuditPage />, '/verify': () => <VerifyPage />,
   };
+  const needs = NAV.flatMap((part) => part.pages).find((one) => one.to === path.value)?.needs;
+  if (needs && !may(needs)) return <Empty title={t.app.notForYou}>{t.app.notForYouHint}</Empty>;
   const page = pages[path.value];
   if (page) return page();
   return <Empty title={t.app.notFound}>{t.app.notFoundHint}</Empty>;

@@ -4,6 +4,7 @@ import { signal } from '@preact/signals';
 import { useEffect, useState } from 'preact/hooks';
 import { asFailure, type Failure } from './failure';
 import { seen, spread } from './live';
+import { loggedIn } from './session';
 import { t } from './texts';
 import { Button, Command, IconButton, Spread, Wrong } from './ui/basics';
 import { Icon } from './ui/icons';
@@ -28,6 +29,10 @@ interface Entry extends Deed {
 
 const entries = signal<Entry[]>([]);
 let last = 0;
+
+loggedIn.subscribe((now) => {
+  if (!now) entries.value = [];
+});
 
 export function done(deed: Deed): void {
   seen(deed.revision);

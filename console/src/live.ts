@@ -3,13 +3,17 @@
 import { computed, signal } from '@preact/signals';
 import type { Event } from './gen/countersign/v1/event_pb';
 import type { Node } from './gen/countersign/v1/node_pb';
-import { watching } from './rpc';
-import { loggedIn, may } from './session';
+import { asFailure } from './failure';
+import { learn } from './known';
+import { nodes as asking, watching } from './rpc';
+import { may, onUnauthenticated, who } from './session';
 
 const PAUSE_MS_MIN = 300;
 const PAUSE_MS_MAX = 4_000;
 /** Lists are read again so long after the last change of many. */
 const SETTLE_MS = 120;
+/** Shorter than a call may take. */
+const WAIT_MS = 15_000;
 
 export const head = signal(0n);
 export const nodes = signal<ReadonlyMap<string, Node>>(new Map());
@@ -38,12 +42,11 @@ export function seen(revision: bigint): void {
 export function watch(): void {
   let stop: AbortController | undefined;
   const follow = () => {
-    const wanted = loggedIn.value && document.visibilityState === 'visible';
+    const wanted = who.value !== undefined && may('view') && document.visibilityState === 'visible';
     if (wanted && !stop) {
       stop = new AbortController();
       void following(stop.signal, watchNodes);
-      // Whoever may not see the log still sees its revision, by the nodes.
-      if (may('audit')) void following(stop.signal, watchEvents);
+      void following(stop.signal, may('audit') ? watchEvents : watchRevision);
     } else if (!wanted && stop) {
       stop.abort();
       stop = undefined;
@@ -53,7 +56,15 @@ export function watch(): void {
     follow();
     if (document.visibilityState === 'visible') settle();
   });
-  loggedIn.subscribe(follow);
+  who.subscribe(() => {
+    // The next one here may not be the last one, or may see less.
+    stop?.abort();
+    stop = undefined;
+    nodes.value = new Map();
+    lastEvent.value = undefined;
+    connected.value = 'starting';
+    follow();
+  });
 }
 
 async function following(stop: AbortSignal, once: (stop: AbortSignal, begun: () => void) => Promise<void>): Promise<void> {
@@ -63,8 +74,12 @@ async function following(stop: AbortSignal, once: (stop: AbortSignal, begun: () 
       await once(stop, () => {
         pause = PAUSE_MS_MIN;
       });
-    } catch {
-      // The next try tells.
+    } catch (error) {
+      // A token that is revoked or expires ends the streams that it opened, as does a grant that is taken;
+      // all else the next try tells.
+      const { status } = asFailure(error);
+      if (!stop.aborted && status === 'UNAUTHENTICATED') onUnauthenticated();
+      if (!stop.aborted && status === 'PERMISSION_DENIED') await learn().catch(() => undefined);
     }
     if (stop.aborted) return;
     connected.value = 'lost';
@@ -97,6 +112,17 @@ async function watchEvents(stop: AbortSignal, begun: () => void): Promise<void> 
     if (!event) continue;
     lastEvent.value = event;
     seen(event.revision);
+  }
+}
+
+/** For whoever may not see the log: its revision, also where no node is that would tell it. */
+async function watchRevision(stop: AbortSignal, begun: () => void): Promise<void> {
+  // 0 asks for the newest one, so that of many changes not each is waited for.
+  for (let next = 0n; ; ) {
+    const { reached, revision } = await asking.waitForRevision({ revision: next, timeoutMs: WAIT_MS }, { signal: stop });
+    begun();
+    if (reached) seen(revision);
+    next = reached && next > 0n ? 0n : head.value + 1n;
   }
 }
 

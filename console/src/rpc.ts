@@ -12,19 +12,17 @@ import { Events } from './gen/countersign/v1/event_pb';
 import { Nodes } from './gen/countersign/v1/node_pb';
 import { Verification } from './gen/countersign/v1/verification_pb';
 import { SignatureKeys } from './gen/countersign/v1/signature_key_pb';
-import { credentials, onUnauthenticated, touched } from './session';
+import { credentials, onUnauthenticated } from './session';
 import { asFailure } from './failure';
 
 const CALL_MS_MAX = 20_000;
 
 const named: Interceptor = (next) => async (request) => {
   for (const [name, value] of credentials()) request.header.set(name, value);
-  if (!request.stream) touched();
   try {
     return await next(request);
   } catch (error) {
-    const failure = asFailure(error);
-    if (failure.status === 'UNAUTHENTICATED') onUnauthenticated(failure);
+    if (asFailure(error).status === 'UNAUTHENTICATED') onUnauthenticated();
     throw error;
   }
 };

@@ -1,4 +1,6 @@
 // Every text of the console, in English. A translation is another object of this type.
+import { OperatorRole } from './gen/countersign/v1/access_pb';
+
 const count = (n: number | bigint, one: string, many: string) => `${n.toLocaleString('en')} ${BigInt(n) === 1n ? one : many}`;
 
 const en = {
@@ -20,6 +22,10 @@ const en = {
     notFound: 'There is no such page',
     notFoundHint: 'The address leads nowhere. Choose a page in the navigation.',
     localAdmin: 'local admin',
+    noRole: 'You have no role yet',
+    noRoleHint: (name: string) => `Nothing was granted to ${name}. Ask an administrator for a role, then log in again: countersign operator grant ${name} --role viewer`,
+    notForYou: 'Your role does not allow this page',
+    notForYouHint: 'Ask an administrator for one that does.',
   },
   common: {
     ok: 'OK', cancel: 'Cancel', close: 'Close', done: 'Done', retry: 'Try again', copied: 'Copied', optional: 'optional', loading: 'Loading',
@@ -67,6 +73,8 @@ const en = {
     idle: 'You were logged out because nothing was done for 15 minutes.',
     refused: 'The token is not accepted any more: it has expired or was revoked.',
     wrong: 'This token is not known. Copy it whole: it begins with cst_.',
+    expired: 'This token has expired. Ask an administrator for another.',
+    goodUntil: (when: string) => `The token is good until ${when}.`,
   },
   keys: {
     title: 'Signature Keys',
@@ -219,3 +227,8 @@ const en = {
 
 export type Texts = typeof en;
 export const t: Texts = en;
+
+/** As the command line calls it. */
+export function roleName(role: OperatorRole): string {
+  return OperatorRole[role]?.toLowerCase().replace('_', '-') ?? String(role);
+}

@@ -1,27 +1,18 @@
 // Over TLS a browser is asked for no certificate, and its user for a token.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { axe, browser, controlPlane, open, run } from './support.js';
+import { axe, browser, open, secured } from './support.js';
 
 let chrome;
 let plane;
-let folder;
 
 before(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'countersign-ca-'));
-  await run(['ca', 'init', '--dir', folder]);
-  await run(['ca', 'cert', '--dir', folder, '--name', 'plane', '--server', '--san', '127.0.0.1']);
-  const tls = ['--tls-cert', join(folder, 'plane.crt'), '--tls-key', join(folder, 'plane.key'), '--client-ca', join(folder, 'ca.crt')];
-  [chrome, plane] = await Promise.all([browser(), controlPlane(tls, 'https')]);
+  [chrome, plane] = await Promise.all([browser(), secured()]);
 });
 
 after(async () => {
   await chrome?.close();
   await plane?.end();
-  rmSync(folder, { recursive: true, force: true });
 });
 
 for (const theme of ['light', 'dark']) {

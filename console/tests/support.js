@@ -1,7 +1,7 @@
 // What the browser tests share: a control plane or `countersign dev` of their own, Debian's
 // Chromium, and waiting for conditions.
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -82,6 +82,7 @@ export async function controlPlane(more = [], scheme = 'http') {
   return {
     console: `${scheme}://${console}`,
     grpc: `${scheme}://${listen}`,
+    data: join(folder, 'data'),
     async end() {
       const ended = new Promise((done) => child.once('exit', done));
       child.kill('SIGINT');
@@ -89,6 +90,30 @@ export async function controlPlane(more = [], scheme = 'http') {
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** A control plane under TLS: operators come with tokens, which are made by its first admin. */
+export async function secured() {
+  const folder = mkdtempSync(join(tmpdir(), 'countersign-ca-'));
+  await run(['ca', 'init', '--dir', folder]);
+  await run(['ca', 'cert', '--dir', folder, '--name', 'plane', '--server', '--san', '127.0.0.1']);
+  const plane = await controlPlane(['--tls-cert', join(folder, 'plane.crt'), '--tls-key', join(folder, 'plane.key'), '--client-ca', join(folder, 'ca.crt')], 'https');
+  const end = plane.end;
+  let shown = join(plane.data, 'bootstrap-token');
+  plane.cli = (...words) => run(['--control-plane', plane.grpc, '--control-plane-ca', join(folder, 'ca.crt'), '--token-file', shown, ...words]);
+  plane.token = async (name, ttl = '1h') => JSON.parse(await plane.cli('token', 'create', name, '--ttl', ttl, '-o', 'json'));
+  plane.operator = async (name, role, ttl) => {
+    await plane.cli('operator', 'grant', name, '--role', role);
+    return plane.token(name, ttl);
+  };
+  plane.end = async () => {
+    await end();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  const { bearer } = await plane.operator('ann', 'admin');
+  shown = join(folder, 'ann.token');
+  writeFileSync(shown, bearer, { mode: 0o600 });
+  return plane;
 }
 
 /** A backend that verifies what it gets, as `countersign backend` does. */
@@ -126,7 +151,7 @@ export async function browser() {
 }
 
 /** A page that notes every request to elsewhere and every error. */
-export async function open(chrome, plane, { theme = 'light', size = { width: 1360, height: 850 }, path = '/' } = {}) {
+export async function open(chrome, plane, { theme = 'light', size = { width: 1360, height: 850 }, path = '/', clock = false } = {}) {
   const context = await chrome.newContext({ viewport: size, colorScheme: theme, reducedMotion: 'reduce', ignoreHTTPSErrors: true, permissions: ['clipboard-read', 'clipboard-write'] });
   const page = await context.newPage();
   page.setDefaultTimeout(WAIT_MS_MAX);
@@ -138,6 +163,7 @@ export async function open(chrome, plane, { theme = 'light', size = { width: 136
   page.on('console', (message) => {
     if (message.type() === 'error' && /Content Security Policy|Trusted/.test(message.text())) page.wrong.push(message.text());
   });
+  if (clock) await page.clock.install();
   await page.goto(plane.console + path);
   return page;
 }

@@ -6,6 +6,7 @@ import { asFailure, type Failure } from '../failure';
 import { CreateSignatureKeyRequestSchema, type SignatureKey, SignatureKeyType } from '../gen/countersign/v1/signature_key_pb';
 import { go } from '../router';
 import { keys } from '../rpc';
+import { may } from '../session';
 import { t } from '../texts';
 import { Button, Command, Copy, Field, Select, TextInput, Wrong } from '../ui/basics';
 import { Dialog } from '../ui/dialog';
@@ -55,7 +56,7 @@ export function CreateKey({ onClose }: { onClose: () => void }) {
     setBusy(false);
   };
 
-  if (made) return <ShownOnce signatureKey={made.key} secret={made.secret} onClose={onClose} onBind={() => { onClose(); go(`/keys/${made.key.id}`); }} />;
+  if (made) return <ShownOnce signatureKey={made.key} secret={made.secret} onClose={onClose} onBind={may('operate') ? () => { onClose(); go(`/keys/${made.key.id}`); } : undefined} />;
   const wrong = (field: string) => failure?.fields[`signature_key.${field}`] ?? failure?.fields[field] ?? taken(failure, field);
   const isShown = failure && ['name', 'type', 'key', 'secret', 'confirm_secret'].some(wrong);
   return (

@@ -1,9 +1,8 @@
 // Log in by a token; where the control plane asks for none, nobody sees this page.
 import { useEffect, useState } from 'preact/hooks';
 import { asFailure, type Failure } from '../failure';
-import { OperatorRole } from '../gen/countersign/v1/access_pb';
-import { access } from '../rpc';
-import { loginReason, token, who } from '../session';
+import { learn } from '../known';
+import { loginReason, token } from '../session';
 import { t } from '../texts';
 import { Button, Field, Note, TextInput, Wrong } from '../ui/basics';
 import { Mark } from '../ui/icons';
@@ -18,23 +17,11 @@ export function LoginPage() {
     setFailure(undefined);
     token.value = shown;
     try {
-      const known = await access.whoAmI({});
-      const isLocal = known.by === 'local';
-      who.value = {
-        name: isLocal ? t.app.localAdmin : known.operator,
-        permissions: isLocal ? undefined : new Set(known.rights),
-        roles: known.grants.map((grant) => OperatorRole[grant.role]!.toLowerCase().replace('_', '-')),
-        byToken: known.by === 'token',
-      };
+      await learn();
       loginReason.value = '';
     } catch (error) {
       token.value = '';
       const why = asFailure(error);
-      // A control plane that knows nobody by name: everybody on its machine may do everything.
-      if (why.status === 'UNIMPLEMENTED') {
-        who.value = { name: t.app.localAdmin, roles: [], byToken: false };
-        return;
-      }
       if (shown || why.status !== 'UNAUTHENTICATED') setFailure(why);
       setAsked(true);
     }
@@ -44,7 +31,7 @@ export function LoginPage() {
     void enter('');
   }, []);
   if (!asked) return null;
-  const wrong = failure?.status === 'UNAUTHENTICATED' ? t.login.wrong : undefined;
+  const wrong = failure?.status !== 'UNAUTHENTICATED' ? undefined : failure.reason === 'TOKEN_EXPIRED' ? t.login.expired : t.login.wrong;
   return (
     <main class="login" id="main">
       <form class="card" onSubmit={(event) => { event.preventDefault(); void enter(text.trim()); }}>

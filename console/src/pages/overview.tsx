@@ -88,9 +88,9 @@ function Tile({ to, title, value, second, note, kind }: { to: string; title: str
 
 function Steps({ keys, published, signed }: { keys: number; published: number; signed: number }) {
   const steps = [
-    { done: keys > 0, title: t.overview.stepKey, hint: t.overview.stepKeyHint, to: '/keys' },
-    { done: published > 0, title: t.overview.stepApi, hint: t.overview.stepApiHint, to: '/apis' },
-    { done: signed > 0, title: t.overview.stepBind, hint: t.overview.stepBindHint, to: '/keys' },
+    { done: keys > 0, title: t.overview.stepKey, hint: t.overview.stepKeyHint, to: '/keys', needs: 'keys' },
+    { done: published > 0, title: t.overview.stepApi, hint: t.overview.stepApiHint, to: '/apis', needs: 'operate' },
+    { done: signed > 0, title: t.overview.stepBind, hint: t.overview.stepBindHint, to: '/keys', needs: 'operate' },
   ];
   const next = steps.findIndex((step) => !step.done);
   return (
@@ -101,7 +101,7 @@ function Steps({ keys, published, signed }: { keys: number; published: number; s
           <li key={step.title} class={step.done ? 'is-done' : ''}>
             <span class="step-mark">{step.done ? <Icon name="check" size={16} /> : at + 1}</span>
             <span><strong>{step.title}</strong><br /><span class="muted">{step.hint}</span></span>
-            {at === next && <Button kind="primary" onClick={() => go(step.to)}>{step.title}</Button>}
+            {at === next && may(step.needs) && <Button kind="primary" onClick={() => go(step.to)}>{step.title}</Button>}
           </li>
         ))}
       </ol>

@@ -117,7 +117,7 @@ export function Badge(props: { children: ComponentChildren; kind?: 'good' | 'war
   );
 }
 
-const LOCAL = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+export const LOCAL = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
 const RELATIVE = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto' });
 
 export function toDate(stamp: Timestamp | undefined): Date | undefined {
