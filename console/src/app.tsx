@@ -9,6 +9,7 @@ import { t } from './texts';
 import { theme, toggleTheme } from './theme';
 import { Empty, IconButton, LOCAL } from './ui/basics';
 import { Icon, Mark } from './ui/icons';
+import { AccessPage } from './pages/access';
 import { ApiPage, ApisPage } from './pages/apis';
 import { AuditPage } from './pages/audit';
 import { EnvironmentsPage } from './pages/environments';
@@ -31,7 +32,10 @@ const NAV: { title?: string; pages: { to: string; title: string; icon: string; n
   },
   {
     title: t.app.operating,
-    pages: [{ to: '/nodes', title: t.nodes.title, icon: 'node' }, { to: '/audit', title: t.audit.title, icon: 'audit', needs: 'audit' }, { to: '/verify', title: t.verify.title, icon: 'verify' }],
+    pages: [
+      { to: '/nodes', title: t.nodes.title, icon: 'node' }, { to: '/audit', title: t.audit.title, icon: 'audit', needs: 'audit' },
+      { to: '/verify', title: t.verify.title, icon: 'verify' }, { to: '/access', title: t.access.title, icon: 'access', needs: 'administer' },
+    ],
   },
 ];
 
@@ -109,6 +113,7 @@ function Page() {
   const pages: Record<string, () => VNode> = {
     '/': () => <OverviewPage />, '/keys': () => <KeysPage />, '/apis': () => <ApisPage />, '/groups': () => <GroupsPage />,
     '/environments': () => <EnvironmentsPage />, '/nodes': () => <NodesPage />, '/audit': () => <AuditPage />, '/verify': () => <VerifyPage />,
+    '/access': () => <AccessPage />,
   };
   const needs = NAV.flatMap((part) => part.pages).find((one) => one.to === path.value)?.needs;
   if (needs && !may(needs)) return <Empty title={t.app.notForYou}>{t.app.notForYouHint}</Empty>;

@@ -1,4 +1,5 @@
 // Every text of the console, in English. A translation is another object of this type.
+import type { Event } from './gen/countersign/v1/event_pb';
 import { OperatorRole } from './gen/countersign/v1/access_pb';
 
 const count = (n: number | bigint, one: string, many: string) => `${n.toLocaleString('en')} ${BigInt(n) === 1n ? one : many}`;
@@ -200,9 +201,44 @@ const en = {
   },
   stale: { title: 'Somebody else changed this meanwhile', lead: 'What you see here is older than what is there now.', load: 'Load what is there', keep: 'Keep mine' },
   nodes: {
-    title: 'Nodes', lead: 'The nodes that this control plane has heard from, as they are now.', node: 'Node', state: 'State', revision: 'Revision', lag: 'Behind', environments: 'Environments', certificate: 'Certificate', nack: 'Last refusal', contact: 'Heard', version: 'Version', via: 'via',
-    live: 'live', stale: 'silent', gone: 'gone', revoked: 'revoked', relay: 'relay', upToDate: 'up to date', lagging: (n: bigint, ms: bigint) => `${count(n, 'revision', 'revisions')}${ms > 0n ? `, ${(Number(ms) / 1000).toFixed(1)} s` : ''}`,
-    noCertificate: 'none shown', expires: 'until', none: 'No node has connected yet', noneHint: 'A node proxies requests and signs them. Start one on a machine that reaches this control plane:', differs: 'table differs',
+    title: 'Nodes', lead: 'The nodes that this control plane has heard from, as they are now.', add: 'Add Node', node: 'Node', state: 'State', revision: 'Revision', of: (head: bigint) => `of ${head.toLocaleString('en')}`, environments: 'Environments', certificate: 'Certificate', nack: 'Last refusal', contact: 'Heard', version: 'Version', via: 'via',
+    live: 'live', stale: 'silent', gone: 'gone', revoked: 'revoked', relay: 'relay', upToDate: 'up to date', lagging: (n: bigint, ms: bigint) => `${count(n, 'revision', 'revisions')} behind${ms > 0n ? `, ${(Number(ms) / 1000).toFixed(1)} s` : ''}`,
+    noCertificate: 'none shown', expires: 'until', enrolled: 'enrolled', enrolledFor: 'for', fromElsewhere: 'given elsewhere', none: 'No node has connected yet', noneHint: 'A node proxies requests and signs them. Start one on a machine that reaches this control plane:', differs: 'table differs',
+    letIn: 'Let in again', revokeIt: 'Revoke the node', revokeTitle: (name: string) => `Revoke ${name}?`, wasRevoked: (name: string) => `Node ${name} is revoked.`,
+    consequences: (relay: boolean) => [
+      'Its stream ends at once. From then on it gets no changes, no keys and no certificate, whoever gave it the one that it has.',
+      ...(relay ? ['The nodes behind it go on signing with what they have, and need another way to the control plane for what changes.'] : []),
+      'This holds after restarts. To let it in again, make a node token that names it, after the revocation.',
+    ],
+    keepsSigning: (environments: string[]) => `It goes on signing with what it has, and whoever has the machine has the secrets that are on it. To take that away, replace the secret of every key that is bound in ${environments.join(', ') || 'its environments'}.`,
+    toBoundKeys: 'Bound keys', reasonHint: 'Kept with the event, for the audit.',
+  },
+  nodeTokens: {
+    title: 'Node tokens', token: 'Token', create: 'Create Node Token', none: 'No node token', noneHint: 'A node gets its first certificate by a token. Those that can be used, were used, or expired within the last day are listed here.',
+    goodFor: 'Good for', anyName: 'any new name', everyEnvironment: 'every environment', open: 'not used yet', spentBy: (name: string) => `used by ${name}`,
+    kind: 'For', relay: 'Relay', nodeHint: 'It takes requests and signs them.', relayHint: 'It serves changes to further nodes, and signs nothing.',
+    lastsFor: 'Can be used for', lastsHint: 'It is good for one enrolment.', lasts: { '10m': [600, '10 minutes'], '1h': [3_600, '1 hour'], '1d': [86_400, '1 day'], '7d': [604_800, '7 days'] } as Record<string, [seconds: number, text: string]>,
+    name: 'Name', nameHint: 'The only name that it is good for. Empty: any that nobody has.', environmentsHint: 'What the node may ask for. Its certificate opens no other.', all: 'Every environment', allHint: 'Also those that are yet to come.',
+    created: 'A node token was created.', revoked: 'The node token is revoked.', revokeTitle: 'Revoke this node token?', revokeLead: 'Nobody can enrol a node with it any more. A node that has used it is not concerned: revoke that node.',
+    once: 'Keep this token now', onceLead: (time: string) => `This is the only time that it is shown. It is good for one node, for ${time}.`,
+    firstHint: "On the node's machine, put it into a file that the node alone can read: paste it, then press Enter and Ctrl-D.", first: 'First', secondHint: 'Then start the node. It makes its own key, gets its certificate, and renews it by itself. The control plane needs a CA for nodes for that (--node-ca-cert); 7400 is the port of its --listen.', second: 'Then',
+  },
+  access: {
+    title: 'Access', lead: 'Who may do what, and the tokens by which operators are known. An operator is a name: that of a certificate, or of a token.',
+    grants: 'Roles', give: 'Give a Role', take: 'Take away', operator: 'Operator', role: 'Role', since: 'Given', everywhere: 'all', gone: 'It is there no longer.', you: 'you',
+    noGrant: 'Nobody has a role', noGrantHint: 'On this machine everybody may do everything; from elsewhere nobody may do anything until a role is given.',
+    operatorHint: '1–128 visible characters, as a certificate or a token names the operator.',
+    roles: { 1: 'Sees what is there.', 2: 'Sees what was, too, and who did it.', 3: 'Publishes and takes offline, binds and unbinds.', 4: 'Creates, renames, rotates and deletes signature keys.', 5: 'Does everything, where it is given.' } as Record<number, string>,
+    allEnvironments: 'None chosen: all of them.', allGroups: 'None chosen: all of them.', scopeHint: 'This limits what may be changed, not what is seen.',
+    given: (name: string, role: string) => `${name} has the role ${role}.`, taken: (name: string, role: string) => `The role ${role} is taken from ${name}.`,
+    takeTitle: (name: string, role: string) => `Take the role ${role} from ${name}?`, takeLead: 'It holds from the next call on, and pages that are open are cut off at once. Tokens stay, and may do what other roles allow.',
+    takeOwn: 'This is your own role: what it allows, you may not do any more.', takeLast: 'This is the last admin of everything. Afterwards nobody can give roles or tokens, until the control plane is started with --new-bootstrap-token.',
+    tokens: 'Tokens', token: 'Token', createToken: 'Create Token', noToken: 'No token', noTokenHint: 'A token is what an operator shows at the login here, or with --token-file in a shell.',
+    expires: 'Expires', expired: 'expired', used: 'Last used', never: 'never', revoke: 'Revoke', mayNothing: 'no role', mayNothingHint: 'This operator has no role: the token opens nothing until one is given.',
+    tokenFor: 'Whose it is. It may do what the roles of this operator allow.', lastsFor: 'Good for', lastsHint: 'Afterwards it is refused. It cannot be prolonged.', remarkHint: 'What it is for: at most 255 characters.',
+    lasts: { '1h': [3_600, '1 hour'], '1d': [86_400, '1 day'], '7d': [604_800, '7 days'], '30d': [2_592_000, '30 days'], '90d': [7_776_000, '90 days'], '366d': [31_622_400, '366 days'] } as Record<string, [seconds: number, text: string]>,
+    created: (name: string) => `A token for ${name} was created.`, once: 'Keep this token now', onceLead: (name: string) => `This is the only time that the token of ${name} is shown. It is for the login of this console, or a file for --token-file.`, copyToken: 'Copy the token', useIt: 'Try it',
+    revoked: (name: string) => `A token of ${name} is revoked.`, revokeTitle: (name: string) => `Revoke this token of ${name}?`, revokeLead: 'It is worth nothing from then on, and whatever was opened with it ends at once. This cannot be undone.', revokeOwn: 'It is one of your own. If it is the one that you logged in with, you are logged out.',
   },
   audit: {
     title: 'Audit', lead: 'Every change, in the order in which it happened. Nothing is ever left out or altered.', changes: 'Changes', moment: 'State at a moment', refused: 'Refused', proof: 'Verify',
@@ -212,9 +248,9 @@ const en = {
     refusedLead: 'Writes that were refused, newest first. They are kept beside the log, bounded.', refusedNone: 'No write was refused', status: 'Status', call: 'Call', error: 'Error',
     proofLead: 'The log is a Merkle tree. A checkpoint is its signed root: whoever keeps one can prove later that nothing before it was altered.', checkpoint: 'Newest checkpoint', publicKey: 'Public key', old: 'An older checkpoint', oldHint: 'Paste one that you kept. The log of today has to go on from it.', check: 'Verify', good: (n: bigint) => `The log goes on from that checkpoint: all ${n.toLocaleString('en')} records before it are as they were.`, badRoot: 'The log of that revision has another root: it is not the log that this checkpoint was made of.', unreadable: 'This is no checkpoint: it has three lines (origin, size, root) and a signature.', offlineHint: 'The browser checks that the root is the same; the full proof, record by record, is this line:',
     types: {
-      logCreated: 'Log created', environmentCreated: 'Environment created', environmentUpdated: 'Environment changed', environmentDeleted: 'Environment deleted', apiGroupCreated: 'API group created', apiGroupUpdated: 'API group changed', apiGroupDeleted: 'API group deleted', apiCreated: 'API created', apiUpdated: 'API changed', apiDeleted: 'API deleted', apiPublished: 'API published', apiTakenOffline: 'API taken offline', signatureKeyCreated: 'Signature key created', signatureKeyRenamed: 'Signature key renamed', secretReplaced: 'Secret replaced', signatureKeyDeleted: 'Signature key deleted', keyBound: 'Key bound', keyRebound: 'Key replaced', keyUnbound: 'Key unbound', nodeTokenCreated: 'Node token created', nodeTokenRevoked: 'Node token revoked', nodeEnrolled: 'Node enrolled', nodeRevoked: 'Node revoked', accessGranted: 'Access granted', accessRevoked: 'Access revoked', tokenCreated: 'Token created', tokenRevoked: 'Token revoked',
-    } as Record<string, string>,
-    kinds: { environment: 'Environment', apiGroup: 'API group', api: 'API', publication: 'Publication', signatureKey: 'Signature key', binding: 'Binding' } as Record<string, string>,
+      logCreated: 'Log created', environmentCreated: 'Environment created', environmentUpdated: 'Environment changed', environmentDeleted: 'Environment deleted', apiGroupCreated: 'API group created', apiGroupUpdated: 'API group changed', apiGroupDeleted: 'API group deleted', apiCreated: 'API created', apiUpdated: 'API changed', apiDeleted: 'API deleted', apiPublished: 'API published', apiTakenOffline: 'API taken offline', signatureKeyCreated: 'Signature key created', signatureKeyRenamed: 'Signature key renamed', secretReplaced: 'Secret replaced', signatureKeyDeleted: 'Signature key deleted', keyBound: 'Key bound', keyRebound: 'Key replaced', keyUnbound: 'Key unbound', nodeTokenCreated: 'Node token created', nodeTokenRevoked: 'Node token revoked', nodeEnrolled: 'Node enrolled', nodeRevoked: 'Node revoked', accessGranted: 'Access granted', accessRevoked: 'Access revoked', tokenCreated: 'Token created', tokenRevoked: 'Token revoked', masterKeyRotated: 'Master key rotated',
+    } satisfies Record<NonNullable<Event['payload']['case']>, string> as Record<string, string>,
+    kinds: { environment: 'Environment', apiGroup: 'API group', api: 'API', publication: 'Publication', signatureKey: 'Signature key', binding: 'Binding', nodeToken: 'Node token', node: 'Node' } as Record<string, string>,
   },
   verify: {
     title: 'Verify', lead: 'Why does a backend refuse a request? Paste it as it arrived, and the control plane takes its signature apart with the secret that it keeps. The secret is shown to nobody.',

@@ -26,6 +26,9 @@ before(async () => {
   await plane.cli('bind', 'partners', '--api', 'shop/catalogue', '--env', 'RELEASE');
   await plane.cli('api', 'update', 'shop/orders', '--remark', 'one order by its number');
   await plane.cli('bind', 'partners', '--api', 'shop/orders', '--env', 'RELEASE').catch(() => 'is refused, for the page of what was refused');
+  for (const [name, ...where] of [['ann', 'admin'], ['bob', 'operator', '--env', 'STAGING', '--group', 'shop'], ['ci', 'key-admin']]) await plane.cli('operator', 'grant', name, '--role', ...where);
+  for (const [name, remark] of [['bob', 'laptop'], ['ci', 'nightly rotation'], ['dave', 'new here']]) await plane.cli('token', 'create', name, '--remark', remark);
+  await plane.cli('node', 'token', 'create', '--env', 'RELEASE', '--ttl', '1d', '--node', 'edge-2');
   if (PICTURES) mkdirSync(PICTURES, { recursive: true });
 });
 
@@ -68,6 +71,24 @@ const PAGES = [
   ['groups', '/groups', (page) => page.getByRole('link', { name: 'shop' }).waitFor()],
   ['environments', '/environments', (page) => page.getByRole('link', { name: 'STAGING' }).waitFor()],
   ['nodes', '/nodes', (page) => page.getByText('up to date').waitFor()],
+  ['node-revoke', '/nodes', async (page) => {
+    await page.getByRole('button', { name: /^Revoke: (?!edge-2)/ }).click();
+    await page.getByText('It goes on signing').waitFor();
+  }],
+  ['node-token', '/nodes', async (page) => {
+    await page.getByRole('button', { name: 'Add Node' }).click();
+    await page.getByRole('dialog').getByRole('checkbox', { name: 'RELEASE' }).check();
+  }],
+  ['access', '/access', (page) => page.getByText('nightly rotation').waitFor()],
+  ['access-give', '/access', async (page) => {
+    await page.getByRole('button', { name: 'Give a Role' }).click();
+    await page.getByRole('dialog').getByLabel('Role').selectOption('operator');
+    await page.getByRole('dialog').getByRole('checkbox', { name: 'STAGING' }).check();
+  }],
+  ['access-token', '/access', async (page) => {
+    await page.getByRole('button', { name: 'Create Token' }).click();
+    await page.getByRole('dialog').getByLabel('Operator').fill('ann');
+  }],
   ['audit', '/audit', async (page) => {
     await page.getByRole('button', { name: /API changed/ }).click();
     await page.getByText('one order by its number').waitFor();

@@ -2,7 +2,7 @@
 // A token that ends while the page is open ends the login, and so does a quarter of an hour of nothing.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { axe, browser, open, secured } from './support.js';
+import { axe, browser, logIn as enter, open, secured } from './support.js';
 
 let chrome;
 let plane;
@@ -25,12 +25,7 @@ after(async () => {
   await plane?.end();
 });
 
-const logIn = async (bearer, path = '/keys') => {
-  const page = await open(chrome, plane, { path });
-  await page.getByLabel('Token').fill(bearer);
-  await page.getByRole('button', { name: 'Log in' }).click();
-  return page;
-};
+const logIn = (bearer, path) => enter(chrome, plane, bearer, path);
 let entries = 0;
 const entered = async (role, path) => {
   const { bearer } = await plane.operator(`somebody-${++entries}`, role);

@@ -96,11 +96,14 @@ export async function controlPlane(more = [], scheme = 'http') {
 export async function secured() {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-ca-'));
   await run(['ca', 'init', '--dir', folder]);
+  await run(['ca', 'init', '--dir', join(folder, 'nodes')]);
   await run(['ca', 'cert', '--dir', folder, '--name', 'plane', '--server', '--san', '127.0.0.1']);
-  const plane = await controlPlane(['--tls-cert', join(folder, 'plane.crt'), '--tls-key', join(folder, 'plane.key'), '--client-ca', join(folder, 'ca.crt')], 'https');
+  const files = { '--tls-cert': 'plane.crt', '--tls-key': 'plane.key', '--client-ca': 'ca.crt', '--node-ca-cert': 'nodes/ca.crt', '--node-ca-key': 'nodes/ca.key' };
+  const plane = await controlPlane(Object.entries(files).flatMap(([flag, file]) => [flag, join(folder, file)]), 'https');
+  plane.ca = join(folder, 'ca.crt');
   const end = plane.end;
   let shown = join(plane.data, 'bootstrap-token');
-  plane.cli = (...words) => run(['--control-plane', plane.grpc, '--control-plane-ca', join(folder, 'ca.crt'), '--token-file', shown, ...words]);
+  plane.cli = (...words) => run(['--control-plane', plane.grpc, '--control-plane-ca', plane.ca, '--token-file', shown, ...words]);
   plane.token = async (name, ttl = '1h') => JSON.parse(await plane.cli('token', 'create', name, '--ttl', ttl, '-o', 'json'));
   plane.operator = async (name, role, ttl) => {
     await plane.cli('operator', 'grant', name, '--role', role);
@@ -165,6 +168,13 @@ export async function open(chrome, plane, { theme = 'light', size = { width: 136
   });
   if (clock) await page.clock.install();
   await page.goto(plane.console + path);
+  return page;
+}
+
+export async function logIn(chrome, plane, bearer, path = '/keys') {
+  const page = await open(chrome, plane, { path });
+  await page.getByLabel('Token').fill(bearer);
+  await page.getByRole('button', { name: 'Log in' }).click();
   return page;
 }
 

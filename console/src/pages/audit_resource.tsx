@@ -18,6 +18,10 @@ export function nameOf(resource: Resource): string {
       return `${kind.value.apiGroupName}/${kind.value.apiName} · ${kind.value.environmentName}`;
     case 'binding':
       return `${kind.value.signatureKeyName} → ${kind.value.apiGroupName}/${kind.value.apiName} · ${kind.value.environmentName}`;
+    case 'node':
+      return kind.value.name;
+    case 'nodeToken':
+      return kind.value.node || kind.value.id.slice(0, 12);
     default:
       return '';
   }

@@ -8,8 +8,9 @@ import { go } from '../router';
 import { keys } from '../rpc';
 import { may } from '../session';
 import { t } from '../texts';
-import { Button, Command, Copy, Field, Select, TextInput, Wrong } from '../ui/basics';
+import { Button, Command, Field, Select, TextInput, Wrong } from '../ui/basics';
 import { Dialog } from '../ui/dialog';
+import { Once } from '../ui/once';
 
 export function CreateKey({ onClose }: { onClose: () => void }) {
   const [name, setName] = useState('');
@@ -105,29 +106,16 @@ export function SecretFields(props: { secret: string; confirm: string; type: num
   );
 }
 
-export function ShownOnce(props: { signatureKey: SignatureKey; secret: string; onClose: () => void; onBind?: () => void }) {
-  const { signatureKey: key, secret } = props;
+export function ShownOnce({ signatureKey: key, secret, onClose, onBind }: { signatureKey: SignatureKey; secret: string; onClose: () => void; onBind?: () => void }) {
+  const once = t.keys.once;
   return (
-    <Dialog
-      title={t.keys.once.title}
-      held
-      onClose={props.onClose}
-      onSubmit={props.onClose}
-      footer={
-        <>
-          {props.onBind && <Button onClick={props.onBind}>{t.keys.once.bind}</Button>}
-          <Button kind="primary" type="submit">{t.common.done}</Button>
-        </>
-      }
-    >
-      <p>{t.keys.once.lead(key.name)}</p>
-      <dl class="facts">
-        <dt>{t.keys.once.key}</dt>
-        <dd class="copy-line"><code>{key.key}</code><Copy text={key.key} label={t.keys.once.copyKey} small /></dd>
-        <dt>{t.keys.once.secret}</dt>
-        <dd class="copy-line"><code class="secret" data-testid="secret">{secret}</code><Copy text={secret} label={t.keys.once.copySecret} small /></dd>
-      </dl>
-    </Dialog>
+    <Once
+      title={once.title}
+      lead={once.lead(key.name)}
+      shown={[{ title: once.key, value: key.key, copy: once.copyKey }, { title: once.secret, value: secret, copy: once.copySecret, secret: true }]}
+      onClose={onClose}
+      action={onBind && <Button onClick={onBind}>{once.bind}</Button>}
+    />
   );
 }
 

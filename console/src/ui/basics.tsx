@@ -124,6 +124,10 @@ export function toDate(stamp: Timestamp | undefined): Date | undefined {
   return stamp && new Date(Number(stamp.seconds) * 1000 + stamp.nanos / 1e6);
 }
 
+export function isOver(stamp: Timestamp | undefined): boolean {
+  return stamp !== undefined && toDate(stamp)!.getTime() <= Date.now();
+}
+
 /** Local time; UTC for whoever points at it. */
 export function Time({ at, ago }: { at: Timestamp | undefined; ago?: boolean }) {
   const date = toDate(at);
@@ -195,11 +199,12 @@ export function Command({ text, label }: { text: string; label: string }) {
   );
 }
 
-export function Mono({ children, copy }: { children: string; copy?: string }) {
+/** What is copied may be longer than what is shown. */
+export function Mono({ children, copy, text }: { children: string; copy?: string; text?: string }) {
   return (
     <span class="mono-copy">
       <code>{children}</code>
-      {copy && <Copy small text={children} label={copy} />}
+      {copy && <Copy small text={text ?? children} label={copy} />}
     </span>
   );
 }

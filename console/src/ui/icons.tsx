@@ -8,6 +8,7 @@ const PATHS: Record<string, string> = {
   node: 'M4 5h16v6H4zM4 13h16v6H4zM8 8h.01M8 16h.01',
   audit: 'M6 3h9l4 4v14H6zM14 3v5h5M9 12h7M9 16h7',
   verify: 'M12 3l7 3v5c0 5-3 8.5-7 10-4-1.5-7-5-7-10V6zM9 12l2.2 2.2L15.5 10',
+  access: 'M9 4a3.5 3.5 0 1 0 0 7 3.5 3.5 0 0 0 0-7zM3 20c0-4 2.5-6 6-6 1.3 0 2.4.3 3.3.8M17.5 13a2.5 2.5 0 1 0 0 5 2.5 2.5 0 0 0 0-5zM17.5 18v3M16 21h3',
   close: 'M6 6l12 12M18 6 6 18',
   plus: 'M12 5v14M5 12h14',
   copy: 'M9 9h11v11H9zM5 15H4V4h11v1',
