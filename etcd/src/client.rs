@@ -12,10 +12,11 @@ use std::time::Duration;
 use countersign_transport::{ClientFiles, client as transport};
 use tokio::time::{Instant, sleep, timeout};
 use tonic::metadata::AsciiMetadataValue;
-use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Request, Status, Streaming};
+use tonic::transport::{Channel, Endpoint, Uri};
+use tonic::{Request, Status, Streaming};
 use zeroize::Zeroizing;
 
+use crate::error::{Error, Verdict, advice, cause, verdict};
 use crate::pb;
 use crate::pb::auth_client::AuthClient;
 use crate::pb::kv_client::KvClient;
@@ -54,19 +55,6 @@ impl fmt::Debug for Credentials {
     }
 }
 
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum Error {
-    #[error("`{0}` is not an address of etcd: give one such as https://etcd-1:2379")]
-    Address(String),
-    /// Nobody knows what became of it.
-    #[error("etcd does not answer ({endpoint}: {why})")]
-    Unavailable { endpoint: String, why: String },
-    #[error("etcd has no space left (NOSPACE): compact and defragment it, then disarm its alarm")]
-    NoSpace,
-    #[error("etcd refuses ({endpoint}: {why})")]
-    Refused { endpoint: String, why: String },
-}
-
 /// A lease that was granted.
 #[derive(Debug, Clone, Copy)]
 pub struct Lease(pub i64);
@@ -77,6 +65,7 @@ pub struct Client(Arc<Inner>);
 
 struct Inner {
     members: Vec<(String, Channel)>,
+    files: ClientFiles,
     /// The member that answered last.
     current: AtomicUsize,
     credentials: Option<Credentials>,
@@ -102,10 +91,27 @@ impl Client {
         }
         Ok(Self(Arc::new(Inner {
             members,
+            files: access.files.clone(),
             current: AtomicUsize::new(0),
             credentials: access.credentials.clone(),
             token: Mutex::default(),
         })))
+    }
+
+    /// The member that does not let this process in, if there is one, and why. For a start that
+    /// failed: a call tells it only where the connection was made so far.
+    pub async fn barred(&self) -> Option<Error> {
+        for (endpoint, _) in &self.0.members {
+            let uri: Uri = endpoint.parse().ok()?;
+            if uri.scheme_str() == Some("https")
+                && let Some(error) = transport::refusal(&uri, &self.0.files).await
+                && let Some(distrust) = transport::distrust(&error)
+            {
+                let (endpoint, why) = (endpoint.clone(), error.to_string());
+                return Some(Error::Barred { endpoint, why, advice: advice(distrust) });
+            }
+        }
+        None
     }
 
     pub async fn range(
@@ -215,14 +221,20 @@ impl Client {
                 Err(_) => Status::deadline_exceeded("no answer in time"),
             };
             tries += 1;
+            let (endpoint, why) = (address.clone(), cause(&status));
             match verdict(&status) {
-                Verdict::Final(error) => {
-                    return Err(error(address.clone(), status.message().to_owned()));
+                Verdict::Full => return Err(Error::NoSpace),
+                Verdict::Refused => return Err(Error::Refused { endpoint, why }),
+                Verdict::Barred(advice) => return Err(Error::Barred { endpoint, why, advice }),
+                // There may be another member with which it is otherwise.
+                Verdict::Distrust(distrust) if tries >= self.0.members.len() => {
+                    let advice = advice(distrust);
+                    return Err(Error::Barred { endpoint, why, advice });
                 }
                 Verdict::NewToken => {
                     *self.0.token.lock().unwrap_or_else(PoisonError::into_inner) = None;
                 }
-                Verdict::AskAnother => {
+                Verdict::AskAnother | Verdict::Distrust(_) => {
                     // Another call may have moved on already.
                     let _ = self.0.current.compare_exchange(
                         current,
@@ -236,7 +248,6 @@ impl Client {
                 sleep(with_jitter(ASK_AGAIN)).await;
             }
             if Instant::now() >= until {
-                let (endpoint, why) = (address.clone(), status.message().to_owned());
                 return Err(Error::Unavailable { endpoint, why });
             }
         }
@@ -253,8 +264,9 @@ impl Client {
             password: credentials.password.as_str().to_owned(),
         };
         let answer = AuthClient::new(channel.clone()).authenticate(asked).await?.into_inner();
-        let token = AsciiMetadataValue::try_from(answer.token)
+        let mut token = AsciiMetadataValue::try_from(answer.token)
             .map_err(|_| Status::internal("the token is not text"))?;
+        token.set_sensitive(true);
         *known() = Some(token.clone());
         Ok(Some(token))
     }
@@ -280,30 +292,6 @@ impl Watching {
 
 fn kv(channel: Channel) -> KvClient<Channel> {
     KvClient::new(channel).max_decoding_message_size(ANSWER_BYTES_MAX)
-}
-
-enum Verdict {
-    AskAnother,
-    NewToken,
-    Final(fn(String, String) -> Error),
-}
-
-fn verdict(status: &Status) -> Verdict {
-    match status.code() {
-        Code::ResourceExhausted if status.message().contains("space exceeded") => {
-            Verdict::Final(|_, _| Error::NoSpace)
-        }
-        Code::Unauthenticated => Verdict::NewToken,
-        Code::InvalidArgument
-        | Code::PermissionDenied
-        | Code::FailedPrecondition
-        | Code::OutOfRange
-        | Code::Unimplemented
-        | Code::ResourceExhausted => {
-            Verdict::Final(|endpoint, why| Error::Refused { endpoint, why })
-        }
-        _ => Verdict::AskAnother,
-    }
 }
 
 /// So that those who were cut off together do not come back together.

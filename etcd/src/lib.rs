@@ -2,6 +2,7 @@
 //! tries again what is safe to try again, and knows nothing of what is kept there.
 
 mod client;
+mod error;
 pub mod request;
 
 /// The messages, as etcd has them.
@@ -10,4 +11,5 @@ pub mod pb {
     tonic::include_proto!("etcdserverpb");
 }
 
-pub use client::{Access, Client, Credentials, Error, Lease, Watching};
+pub use client::{Access, Client, Credentials, Lease, Watching};
+pub use error::Error;

@@ -67,6 +67,20 @@ impl Authority {
         written(self.dir.path(), &format!("server-{host}"), &pair)
     }
 
+    /// An etcd that shows a certificate and asks for one, both of this authority.
+    pub fn etcd(&self) -> Etcd {
+        Etcd::start_with("https", |host| {
+            let own = self.server(&host.to_string());
+            let file = |flag: &str, path: PathBuf| format!("--{flag}={}", path.display());
+            vec![
+                file("cert-file", own.certificate),
+                file("key-file", own.key),
+                file("trusted-ca-file", self.certificate()),
+                "--client-cert-auth".to_owned(),
+            ]
+        })
+    }
+
     /// Of who listens at this address.
     pub fn transport(&self, listen: SocketAddr) -> Transport {
         let own = self.server(&listen.ip().to_string());

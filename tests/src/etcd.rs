@@ -1,7 +1,8 @@
 //! A real etcd, of one member, in a directory of its own, ended by its pid. The suites of the control
 //! plane take this file in as well, so it names nothing of this crate.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::io::{Read as _, Write as _};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
@@ -15,6 +16,9 @@ const START_TIME_MAX: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub struct Etcd {
     member: Option<Child>,
+    /// What its clients speak, http or https.
+    scheme: &'static str,
+    more: Vec<String>,
     client: SocketAddr,
     peer: SocketAddr,
     directory: TempDir,
@@ -23,14 +27,34 @@ pub struct Etcd {
 impl Etcd {
     /// Returns when it takes connections.
     pub fn start() -> Self {
+        Self::start_with("http", |_| Vec::new())
+    }
+
+    /// The same, with more arguments, for those who reach it at this address.
+    pub fn start_with(scheme: &'static str, more: impl FnOnce(IpAddr) -> Vec<String>) -> Self {
         let directory = tempfile::Builder::new().prefix("countersign-etcd-").tempdir().unwrap();
-        let mut etcd = Self { member: None, client: address(), peer: address(), directory };
+        let (client, peer) = (address(), address());
+        let more = more(client.ip());
+        let mut etcd = Self { member: None, scheme, more, client, peer, directory };
         etcd.go_on();
         etcd
     }
 
     pub fn endpoint(&self) -> String {
-        format!("http://{}", self.client)
+        format!("{}://{}", self.scheme, self.client)
+    }
+
+    /// Asks it over its JSON interface, in clear text, and returns the answer's body.
+    pub fn ask(&self, path: &str, body: &str) -> String {
+        let mut stream = TcpStream::connect(self.client).unwrap();
+        let (host, length) = (self.client, body.len());
+        let head = format!("POST /v3/{path} HTTP/1.0\r\nHost: {host}\r\nContent-Length: {length}");
+        stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.split(' ').nth(1) == Some("200"), "{path}: {answer}");
+        body.to_owned()
     }
 
     /// SIGKILL, and its end.
@@ -58,6 +82,7 @@ impl Etcd {
             ])
             .args(["--listen-peer-urls", &peer, "--initial-advertise-peer-urls", &peer])
             .args(["--initial-cluster", &format!("one={peer}")])
+            .args(&self.more)
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)

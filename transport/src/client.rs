@@ -2,19 +2,22 @@
 //! vouched for and name the host of the address; in clear text to this machine alone. Files are read
 //! for each connection, so that what was renewed is shown with the next.
 
+use std::error::Error;
 use std::future::Future;
 use std::io;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use http::Uri;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tonic::transport::{Channel, Endpoint};
 use tower_service::Service;
@@ -22,6 +25,8 @@ use tower_service::Service;
 use crate::files::{self, CertificateFiles, InvalidFile};
 
 const HTTP_2: &[u8] = b"h2";
+/// Who refuses a connection does it within this time.
+const REFUSAL_WAIT: Duration = Duration::from_secs(1);
 
 /// Whom a client trusts and what it shows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -79,6 +84,43 @@ pub async fn connect(
 /// The same, with the first call.
 pub fn connect_lazily(endpoint: &Endpoint, files: &ClientFiles) -> Channel {
     endpoint.connect_with_connector_lazy(Connector { files: files.clone() })
+}
+
+/// Why there is no connection, where that is a matter of certificates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Distrust {
+    /// Nobody we trust in vouches for whoever is there.
+    OfThem,
+    /// They do not take our certificate, or miss one.
+    OfUs,
+}
+
+/// Looks for it among an error's causes.
+pub fn distrust(error: &(dyn Error + 'static)) -> Option<Distrust> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        let tls = inner.and_then(|inner| inner.downcast_ref()).or_else(|| error.downcast_ref());
+        match tls {
+            Some(rustls::Error::InvalidCertificate(_)) => return Some(Distrust::OfThem),
+            Some(rustls::Error::AlertReceived(_)) => return Some(Distrust::OfUs),
+            _ => cause = error.source(),
+        }
+    }
+    None
+}
+
+/// Why whoever is there closes connections, as far as it says so. Under TLS 1.3 it says only after the
+/// handshake whether it takes our certificate, and whoever sends meanwhile does not hear it.
+pub async fn refusal(uri: &Uri, files: &ClientFiles) -> Option<io::Error> {
+    let mut wire = match dial(uri, files).await {
+        Ok(wire) => wire,
+        Err(error) => return Some(error),
+    };
+    match timeout(REFUSAL_WAIT, wire.read_u8()).await {
+        Ok(Err(error)) => Some(error),
+        Ok(Ok(_)) | Err(_) => None,
+    }
 }
 
 #[derive(Debug, Clone)]

@@ -8,6 +8,7 @@
     reason = "a test"
 )]
 
+mod admission;
 mod forwarding;
 mod fresh;
 mod replicas;

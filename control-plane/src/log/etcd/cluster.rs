@@ -103,6 +103,14 @@ impl Cluster {
         }
     }
 
+    /// The same error, or, where nothing answers because this process is not let in, that one.
+    pub(super) fn explained(&self, error: ClusterError) -> ClusterError {
+        let ClusterError::Etcd(Error::Unavailable { .. }) = &error else { return error };
+        let client = self.client.clone();
+        let barred = self.wait(async move { Ok(client.barred().await) }).ok().flatten();
+        barred.map_or(error, ClusterError::Etcd)
+    }
+
     /// Whose log this is, if there is one.
     pub(super) fn identity(&self) -> Result<Option<Identity>, ClusterError> {
         let key = self.keys.identity();

@@ -77,7 +77,9 @@ impl EtcdLog {
     ) -> Result<Joined, OpenError> {
         let cluster = Cluster::connect(config).map_err(|error| shared(&config.prefix, &error))?;
         let here = read_identity(data_dir)?;
-        let there = cluster.identity().map_err(|error| shared(&config.prefix, &error))?;
+        let there = cluster
+            .identity()
+            .map_err(|error| shared(&config.prefix, &cluster.explained(error)))?;
         let identity = match (here, there) {
             (None, None) => cluster
                 .claim(Identity { log_id: new_log_id, epoch: 0 })
