@@ -142,7 +142,7 @@ fn replica(arguments: &Arguments) -> Result<Replica, Box<dyn Error>> {
         let path = if number == 0 {
             "/".to_owned()
         } else {
-            format!("/service{}/v1/orders{number}/{{id}}", number % 1000)
+            format!("/service{:03}/v1/orders{number:06}/{{id}}", number % 1000)
         };
         changes.push(put(ResourceKind::Route, api, &route(path, &arguments.backend)));
         if arguments.key_type.is_some() {

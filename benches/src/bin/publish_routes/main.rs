@@ -51,7 +51,7 @@ fn api(number: usize, backend: &str) -> Api {
     let path = if number == 0 {
         "/".to_owned()
     } else {
-        format!("/service{}/v1/orders{number}/{{id}}", number % 1000)
+        format!("/service{:03}/v1/orders{number:06}/{{id}}", number % 1000)
     };
     Api {
         api_group: GROUP.to_owned(),
