@@ -126,6 +126,13 @@ async function watchRevision(stop: AbortSignal, begun: () => void): Promise<void
   }
 }
 
+/** What all nodes did in a second, and how many of them have told; none: nobody has. */
+export function load(): { requests: number; signatures: number; told: number } | undefined {
+  const told = signing.value.flatMap((node) => node.load ?? []);
+  const sum = (of: 'requestsPerSecond' | 'signaturesPerSecond') => told.reduce((all, one) => all + one[of], 0);
+  return told.length ? { requests: sum('requestsPerSecond'), signatures: sum('signaturesPerSecond'), told: told.length } : undefined;
+}
+
 /** How many of the nodes that sign for an environment do so with a revision, or a later one. */
 export function spread(revision: bigint, environment?: string): { live: number; all: number } {
   const concerned = signing.value.filter((node) => !environment || node.environments.includes(environment));

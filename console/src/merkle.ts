@@ -1,4 +1,6 @@
 // That a log goes on from an older one: RFC 9162, section 2.1.4.2, and notes of C2SP tlog-checkpoint.
+import { equal } from './note';
+
 export interface Checkpoint {
   origin: string;
   size: bigint;
@@ -42,8 +44,4 @@ async function node(left: Uint8Array, right: Uint8Array): Promise<Uint8Array> {
   bytes.set(left, 1);
   bytes.set(right, 33);
   return new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
-}
-
-function equal(one: Uint8Array, two: Uint8Array): boolean {
-  return one.length === two.length && one.every((byte, at) => byte === two[at]);
 }

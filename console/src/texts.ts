@@ -1,5 +1,6 @@
 // Every text of the console, in English. A translation is another object of this type.
 import type { Event } from './gen/countersign/v1/event_pb';
+import type { Verdict } from './note';
 import { OperatorRole } from './gen/countersign/v1/access_pb';
 
 const count = (n: number | bigint, one: string, many: string) => `${n.toLocaleString('en')} ${BigInt(n) === 1n ? one : many}`;
@@ -155,7 +156,8 @@ const en = {
   },
   overview: {
     title: 'Overview',
-    keys: 'Signature keys', apis: 'APIs', signed: 'Signed', unsigned: 'Unsigned', nodes: 'Nodes', propagation: 'Newest change',
+    keys: 'Signature keys', apis: 'APIs', signed: 'Signed', unsigned: 'Unsigned', nodes: 'Nodes', requests: 'Requests per second', signatures: 'Signatures per second', propagation: 'Newest change',
+    rateHint: (told: number) => `in the last seconds, on ${count(told, 'node', 'nodes')}`, rateNone: 'no node has told yet',
     publishedHint: 'published, over all environments', signedHint: 'published with a signature key', unsignedHint: 'published without a signature key', keysHint: 'of both types',
     nodesHint: (stale: number) => (stale === 0 ? 'all heard from' : count(stale, 'is silent or gone', 'are silent or gone')),
     warnUnsigned: (n: number) => `${count(n, 'API is', 'APIs are')} published without a signature key: ${n === 1 ? 'its' : 'their'} backends cannot tell your requests from others.`,
@@ -201,9 +203,9 @@ const en = {
   },
   stale: { title: 'Somebody else changed this meanwhile', lead: 'What you see here is older than what is there now.', load: 'Load what is there', keep: 'Keep mine' },
   nodes: {
-    title: 'Nodes', lead: 'The nodes that this control plane has heard from, as they are now.', add: 'Add Node', node: 'Node', state: 'State', revision: 'Revision', of: (head: bigint) => `of ${head.toLocaleString('en')}`, environments: 'Environments', certificate: 'Certificate', nack: 'Last refusal', contact: 'Heard', version: 'Version', via: 'via',
+    title: 'Nodes', lead: 'The nodes that this control plane has heard from, as they are now.', add: 'Add Node', node: 'Node', state: 'State', revision: 'Revision', of: (head: bigint) => `of ${head.toLocaleString('en')}`, environments: 'Environments', certificate: 'Certificate', nack: 'Last refusal', load: 'Per second', requests: (n: string) => `${n} requests`, signatures: (n: string) => `${n} signatures`, contact: 'Heard', version: 'Version', via: 'via',
     live: 'live', stale: 'silent', gone: 'gone', revoked: 'revoked', relay: 'relay', upToDate: 'up to date', lagging: (n: bigint, ms: bigint) => `${count(n, 'revision', 'revisions')} behind${ms > 0n ? `, ${(Number(ms) / 1000).toFixed(1)} s` : ''}`,
-    noCertificate: 'none shown', expires: 'until', enrolled: 'enrolled', enrolledFor: 'for', fromElsewhere: 'given elsewhere', none: 'No node has connected yet', noneHint: 'A node proxies requests and signs them. Start one on a machine that reaches this control plane:', differs: 'table differs',
+    noCertificate: 'none shown', expires: 'ends', enrolled: 'enrolled', enrolledFor: 'for', fromElsewhere: 'given elsewhere', none: 'No node has connected yet', noneHint: 'A node proxies requests and signs them. Start one on a machine that reaches this control plane:', differs: 'table differs',
     letIn: 'Let in again', revokeIt: 'Revoke the node', revokeTitle: (name: string) => `Revoke ${name}?`, wasRevoked: (name: string) => `Node ${name} is revoked.`,
     consequences: (relay: boolean) => [
       'Its stream ends at once. From then on it gets no changes, no keys and no certificate, whoever gave it the one that it has.',
@@ -243,10 +245,14 @@ const en = {
   audit: {
     title: 'Audit', lead: 'Every change, in the order in which it happened. Nothing is ever left out or altered.', changes: 'Changes', moment: 'State at a moment', refused: 'Refused', proof: 'Verify',
     actor: 'Who', type: 'What', from: 'From', to: 'Until', anyType: 'Everything', change: 'Change', revision: 'Revision', reason: 'Why', source: 'From where',
-    none: 'Nothing fits the filters', noneHint: 'Try another time, or clear the filters.', show: 'What changed', created: 'was made', deleted: 'is gone', before: 'Before', after: 'After', nothing: 'This event changed no resource.', export: 'Export', exportHint: 'The changes that are shown here, as JSON lines',
+    none: 'Nothing fits the filters', noneHint: 'Try another time, or clear the filters.', show: 'What changed', created: 'was made', deleted: 'is gone', before: 'Before', after: 'After', nothing: 'This event changed no resource.',
+    exportAll: 'All changes that fit the filters:', exportLines: 'Export JSON lines', exportCsv: 'Export CSV', exporting: (n: number) => `${count(n, 'change', 'changes')} so far`, exported: (n: number) => `${count(n, 'change', 'changes')} exported.`,
     momentLead: 'Move the slider to see what was there, published and bound.', at: (revision: bigint) => `Revision ${revision.toLocaleString('en')}`, now: 'now', back: 'One change back', forward: 'One change on',
     refusedLead: 'Writes that were refused, newest first. They are kept beside the log, bounded.', refusedNone: 'No write was refused', status: 'Status', call: 'Call', error: 'Error',
-    proofLead: 'The log is a Merkle tree. A checkpoint is its signed root: whoever keeps one can prove later that nothing before it was altered.', checkpoint: 'Newest checkpoint', publicKey: 'Public key', old: 'An older checkpoint', oldHint: 'Paste one that you kept. The log of today has to go on from it.', check: 'Verify', good: (n: bigint) => `The log goes on from that checkpoint: all ${n.toLocaleString('en')} records before it are as they were.`, badRoot: 'The log of that revision has another root: it is not the log that this checkpoint was made of.', unreadable: 'This is no checkpoint: it has three lines (origin, size, root) and a signature.', offlineHint: 'The browser checks that the root is the same; the full proof, record by record, is this line:',
+    proofLead: 'The log is a Merkle tree. A checkpoint is its signed root: whoever keeps one can prove later that nothing before it was altered.', checkpoint: 'Newest checkpoint', publicKey: 'Public key', old: 'An older checkpoint', keptNote: 'The checkpoint that you keep', oldHint: 'Paste one that you kept. The log of today has to go on from it.', check: 'Verify',
+    signatures: { good: 'The browser has verified the signature with the public key below. Whether that is the right key, only a copy that came to you by another way can tell.', bad: 'The signature is not that of this key: the checkpoint was altered.', 'other-key': 'This is signed by another key, or of another log.', 'no-signature': 'There is no signature below the checkpoint.', 'unreadable-key': 'This is no public key: it has the form name+key id+base64, as countersign audit key prints it.', cannot: 'The signature was not verified: this browser has no Ed25519, or came here in clear text from another machine. The line below verifies it.' } as Record<Verdict, string>,
+    signedByKept: 'The browser has verified the signature with the public key that you entered.', keptKey: 'The public key that you keep', keptKeyHint: 'As countersign audit key printed it on the machine of the control plane. Empty: the one that the control plane tells.',
+    good: (n: bigint) => `The log goes on from that checkpoint: all ${n.toLocaleString('en')} records before it are as they were.`, badRoot: 'The log of that revision has another root: it is not the log that this checkpoint was made of.', unreadable: 'This is no checkpoint: it has three lines (origin, size, root) and a signature.', offlineHint: 'The browser verifies the signature and that the roots fit together; the full proof, record by record, is this line:',
     types: {
       logCreated: 'Log created', environmentCreated: 'Environment created', environmentUpdated: 'Environment changed', environmentDeleted: 'Environment deleted', apiGroupCreated: 'API group created', apiGroupUpdated: 'API group changed', apiGroupDeleted: 'API group deleted', apiCreated: 'API created', apiUpdated: 'API changed', apiDeleted: 'API deleted', apiPublished: 'API published', apiTakenOffline: 'API taken offline', signatureKeyCreated: 'Signature key created', signatureKeyRenamed: 'Signature key renamed', secretReplaced: 'Secret replaced', signatureKeyDeleted: 'Signature key deleted', keyBound: 'Key bound', keyRebound: 'Key replaced', keyUnbound: 'Key unbound', nodeTokenCreated: 'Node token created', nodeTokenRevoked: 'Node token revoked', nodeEnrolled: 'Node enrolled', nodeRevoked: 'Node revoked', accessGranted: 'Access granted', accessRevoked: 'Access revoked', tokenCreated: 'Token created', tokenRevoked: 'Token revoked', masterKeyRotated: 'Master key rotated',
     } satisfies Record<NonNullable<Event['payload']['case']>, string> as Record<string, string>,

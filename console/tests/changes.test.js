@@ -1,8 +1,19 @@
 // What happens after the first binding: rebind, unbind, undo, refusals, what others change
-// meanwhile, a control plane that goes and comes back, ten thousand APIs.
+// meanwhile, a control plane that goes and comes back; then checkpoints and exports of the audit.
 import assert from 'node:assert/strict';
+import { generateKeyPairSync, createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { browser, dev, open, until } from './support.js';
+
+/** A public key of another log, as `countersign audit key` prints it. */
+const OTHER_KEY = (() => {
+  const name = 'countersign/log/another';
+  const der = generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'der' });
+  const bytes = Buffer.concat([Buffer.from([1]), der.subarray(-32)]);
+  const id = createHash('sha256').update(`${name}\n`).update(bytes).digest('hex').slice(0, 8);
+  return `${name}+${id}+${bytes.toString('base64')}`;
+})();
 
 let chrome;
 let plane;
@@ -136,6 +147,23 @@ test('a control plane that restarts is missed and found again', async () => {
   await page.context().close();
 });
 
+test('the overview warns of what is published unsigned, and tells how much nodes do', async () => {
+  const page = await open(chrome, plane);
+  const publications = JSON.parse(await plane.cli('publication', 'list', '-o', 'json'));
+  const unsigned = publications.filter((one) => !one.signature_key).length;
+  assert.ok(unsigned > 0);
+  await page.locator('.alert.warn', { hasText: new RegExp(`^${unsigned} APIs? (is|are) published without a signature key`) }).waitFor();
+  const tile = async (title) => Number((await page.locator('.tile', { hasText: title }).locator('.tile-value').innerText()).replaceAll(',', ''));
+  // Requests go on until the node has told of them: it does with its Acks.
+  await until('requests and signatures per second', async () => {
+    await Promise.all(Array.from({ length: 20 }, () => fetch(`${plane.proxy}/demo/hello`).then((answer) => answer.text())));
+    return (await tile('Requests per second')) > 0 && (await tile('Signatures per second')) > 0;
+  });
+  await page.getByRole('link', { name: 'Nodes', exact: true }).first().click();
+  await page.getByRole('cell', { name: /requests .* signatures/ }).waitFor();
+  await page.context().close();
+});
+
 test('a page of another origin gets nothing, and so does another name for this machine', async () => {
   const call = (headers) => fetch(`${plane.console}/countersign.v1.Nodes/ListNodes`, { method: 'POST', headers: { 'content-type': 'application/grpc-web+proto', ...headers }, body: new Uint8Array(5) });
   assert.equal((await call({})).status, 200);
@@ -160,5 +188,54 @@ test('a captured request is explained: one that fits, and one that was changed o
   await page.getByLabel('Captured request').fill('no request');
   await page.getByRole('button', { name: 'Explain' }).click();
   await page.getByText('A request begins with a line such as').waitFor();
+  await page.context().close();
+});
+
+test('the browser verifies a checkpoint, one that was altered, another key, and that the log goes on', async () => {
+  const old = await plane.cli('audit', 'checkpoint');
+  await plane.cli('key', 'create', 'after_checkpoint', '--type', 'hmac', '--reason', '=1+1');
+  const page = await open(chrome, plane, { path: '/audit?view=proof' });
+  await page.getByText('The browser has verified the signature with the public key below').waitFor();
+  const told = await page.locator('code.anywhere').innerText();
+  const kept = page.getByLabel('The public key that you keep');
+  await kept.fill(told);
+  await page.getByText('with the public key that you entered').waitFor();
+  await kept.fill(told.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A')));
+  await page.getByText('This is no public key').waitFor();
+  // A true key of another log: the name is part of the key's id.
+  await kept.fill(OTHER_KEY);
+  await page.getByText('This is signed by another key').waitFor();
+  await kept.fill('');
+  const verify = async (note) => {
+    await page.getByLabel('The checkpoint that you keep').fill(note);
+    await page.getByRole('button', { name: 'Verify' }).click();
+  };
+  await verify(old);
+  await page.getByText('The log goes on from that checkpoint').waitFor();
+  await verify(old.replace(/\n(\d+)\n/, (_, size) => `\n${Number(size) - 1}\n`));
+  await page.getByText('the checkpoint was altered').waitFor();
+  await page.context().close();
+});
+
+test('a browser without Ed25519 says so, and verifies the rest', async () => {
+  const old = await plane.cli('audit', 'checkpoint');
+  const page = await open(chrome, plane, { path: '/overview' });
+  await page.addInitScript(() => {
+    const importKey = crypto.subtle.importKey.bind(crypto.subtle);
+    crypto.subtle.importKey = (form, key, algorithm, ...more) => (algorithm.name === 'Ed25519' ? Promise.reject(new DOMException('', 'NotSupportedError')) : importKey(form, key, algorithm, ...more));
+  });
+  await page.goto(`${plane.console}/audit?view=proof`);
+  await page.getByText('this browser has no Ed25519').first().waitFor();
+  await page.getByLabel('The checkpoint that you keep').fill(old);
+  await page.getByRole('button', { name: 'Verify' }).click();
+  await page.getByText(/The log goes on from that checkpoint.*The signature was not verified/).waitFor();
+  await page.context().close();
+});
+
+test('in an exported table no reason is a formula', async () => {
+  const page = await open(chrome, plane, { path: '/audit' });
+  const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Export CSV' }).click()]);
+  const lines = readFileSync(await file.path(), 'utf8').split('\n');
+  assert.ok(lines.some((line) => line.includes(",'=1+1,") && line.includes(',signature_key_created,')), lines.join('\n'));
   await page.context().close();
 });

@@ -1,5 +1,7 @@
-// Ten thousand signature keys and as many APIs: the first list within a second, and the search.
+// Ten thousand signature keys and as many APIs: the first list within a second, the search,
+// and an export of the audit.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { createClient } from '@connectrpc/connect';
 import { createGrpcWebTransport } from '@connectrpc/connect-web';
@@ -56,4 +58,30 @@ test('ten thousand APIs: one is found by its name and bound', async () => {
   await page.getByRole('checkbox', { name: 'Choose n04711' }).check();
   await page.getByRole('dialog').getByRole('button', { name: 'OK' }).click();
   await page.getByText('n04711 is bound to n04711.').waitFor();
+});
+
+test('the whole filtered audit is exported, with all its pages, and its progress is told', async () => {
+  const page = await open(chrome, plane, { path: '/audit' });
+  await page.getByLabel('What', { exact: true }).selectOption('API created');
+  await page.getByRole('button', { name: /API created many/ }).first().waitFor();
+  const exported = async (name) => {
+    const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name }).click()]);
+    await page.getByText(`${MANY.toLocaleString('en')} changes exported.`).waitFor();
+    return { name: file.suggestedFilename(), lines: readFileSync(await file.path(), 'utf8').trimEnd().split('\n') };
+  };
+  await page.evaluate(() => {
+    window.told = [];
+    new MutationObserver(() => window.told.push(document.querySelector('.export progress')?.value ?? 1)).observe(document.body, { childList: true, subtree: true, attributes: true });
+  });
+  const json = await exported('Export JSON lines');
+  assert.match(json.name, /^countersign-events-\d+\.jsonl$/);
+  assert.equal(json.lines.length, MANY);
+  assert.equal(new Set(json.lines.map((line) => JSON.parse(line).apiCreated.name)).size, MANY);
+  const told = await page.evaluate(() => window.told);
+  assert.ok(told.filter((part) => part > 0 && part < 1).length > 1, String(told));
+  const csv = await exported('Export CSV');
+  assert.equal(csv.lines.length, MANY + 1);
+  assert.match(csv.lines[0], /^revision,time,actor,.*,type,what$/);
+  assert.ok(csv.lines.slice(1).every((line) => line.includes(',api_created,')));
+  assert.deepEqual(page.wrong, []);
 });

@@ -180,7 +180,7 @@ pub fn answer(outcome: Outcome) -> (Request, Option<Unusable>) {
     match outcome {
         Outcome::Ack { revision, digest, .. } => {
             let digest = digest.as_bytes().to_vec();
-            (Request::Ack(Ack { revision, digest, applied_at_ms: 0 }), None)
+            (Request::Ack(Ack { revision, digest, applied_at_ms: 0, counts: None }), None)
         }
         Outcome::Nack { revision, unusable } => {
             let nack = Nack {

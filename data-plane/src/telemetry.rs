@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use countersign_proto::v1::NodeCounts;
 use histogram::Histogram;
 
 /// How a request was treated.
@@ -99,6 +100,15 @@ impl Telemetry {
         Self {
             workers: (0..workers).map(|_| Arc::default()).collect(),
             sync: SyncMeters::default(),
+        }
+    }
+
+    /// What the control plane is told, added up as for a scrape.
+    pub(crate) fn counts(&self) -> NodeCounts {
+        let sum = |words: &[AtomicU64]| words.iter().map(|word| word.load(Relaxed)).sum::<u64>();
+        NodeCounts {
+            requests: self.workers.iter().map(|w| sum(w.requests.as_flattened())).sum(),
+            signatures: self.workers.iter().map(|w| sum(&w.signatures)).sum(),
         }
     }
 

@@ -2,6 +2,7 @@
 //! and what they said of it. In memory only; a node that is gone is kept for a day.
 
 pub mod exposition;
+pub mod load;
 pub mod propagation;
 pub mod reports;
 pub mod standing;
@@ -15,6 +16,7 @@ use countersign_shared::id::EnvironmentId;
 use tokio::sync::{oneshot, watch};
 
 use crate::commits::Commits;
+use load::Load;
 use propagation::Propagation;
 
 /// Nodes that are remembered; beyond it the one that has been gone longest is forgotten.
@@ -60,6 +62,7 @@ pub struct NodeStatus {
     pub deltas_sent: u64,
     /// Of all its streams since the control plane started, as is the last refusal.
     pub propagation: Propagation,
+    pub load: Load,
 }
 
 impl NodeStatus {

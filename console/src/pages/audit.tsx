@@ -1,17 +1,17 @@
 // Audit: changes and what they changed, the state at any moment, what was refused, and the proof.
 import { useEffect, useState } from 'preact/hooks';
-import { toJsonString } from '@bufbuild/protobuf';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
-import { EventSchema, type Event } from '../gen/countersign/v1/event_pb';
 import { type Difference } from '../gen/countersign/v1/audit_pb';
+import { snake } from '../export';
 import { useLoad, useRested } from '../load';
 import { Link, query } from '../router';
 import { audit, events } from '../rpc';
 import { t } from '../texts';
-import { Badge, Button, Empty, Field, PageHead, Select, TextInput, Time, Wrong } from '../ui/basics';
+import { Badge, Empty, Field, PageHead, Select, TextInput, Time, Wrong } from '../ui/basics';
 import { titleOf, subjectOf } from '../ui/event';
 import { Pager, Skeleton } from '../ui/table';
 import { Differences, named } from './audit_resource';
+import { Export } from './audit_export';
 import { Moment } from './audit_moment';
 import { Proof } from './audit_proof';
 
@@ -34,10 +34,6 @@ export function AuditPage() {
   );
 }
 
-function snake(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-}
-
 /** The changes that some filters let through; of one resource, if it is named. */
 export function Changes({ resource }: { resource?: string }) {
   const [who, setWho] = useState('');
@@ -49,11 +45,14 @@ export function Changes({ resource }: { resource?: string }) {
   const [open, setOpen] = useState<bigint>();
   useEffect(() => setTokens(['']), [actor, type, from, to]);
   const pageToken = tokens[tokens.length - 1]!;
+  const filters = {
+    actor, resource, types: type ? [snake(type)] : [],
+    timeFrom: from ? timestampFromDate(new Date(from)) : undefined, timeTo: to ? timestampFromDate(new Date(to)) : undefined,
+  };
   const list = useLoad(async (signal) => {
-    const reply = await events.listEvents({
-      pageSize: PAGE, pageToken, descending: true, actor, resource, types: type ? [snake(type)] : [],
-      timeFrom: from ? timestampFromDate(new Date(from)) : undefined, timeTo: to ? timestampFromDate(new Date(to)) : undefined,
-    }, { signal });
+    let reply = await events.listEvents({ ...filters, pageSize: PAGE, pageToken, descending: true }, { signal });
+    // What is rare may be far back: a call reads so many events and no more.
+    while (reply.events.length === 0 && reply.nextPageToken) reply = await events.listEvents({ ...filters, pageSize: PAGE, pageToken: reply.nextPageToken, descending: true }, { signal });
     const differences = new Map<bigint, Difference[]>();
     const [last, first] = [reply.events[0]?.revision ?? 0n, reply.events[reply.events.length - 1]?.revision ?? 0n];
     if (reply.events.length > 0 && last - first <= SPAN_MAX) {
@@ -70,10 +69,9 @@ export function Changes({ resource }: { resource?: string }) {
           <Field label={t.audit.type}>{(ids) => <Select {...ids} value={type} onPick={setType} options={[['', t.audit.anyType], ...Object.entries(t.audit.types)]} />}</Field>
           <Field label={t.audit.from}>{(ids) => <input {...ids} type="datetime-local" value={from} onInput={(event) => setFrom(event.currentTarget.value)} />}</Field>
           <Field label={t.audit.to}>{(ids) => <input {...ids} type="datetime-local" value={to} onInput={(event) => setTo(event.currentTarget.value)} />}</Field>
-          <span class="push" />
-          <Button title={t.audit.exportHint} disabled={rows.length === 0} onClick={() => download(rows)}>{t.audit.export}</Button>
         </div>
       )}
+      {!resource && <Export filters={filters} disabled={rows.length === 0} />}
       {list.failure && <Wrong failure={list.failure} onRetry={list.reload} />}
       {!list.data && list.loading && <Skeleton />}
       {list.data && rows.length === 0 && <Empty icon="audit" title={t.audit.none}>{t.audit.noneHint}</Empty>}
@@ -106,15 +104,6 @@ export function Changes({ resource }: { resource?: string }) {
       )}
     </>
   );
-}
-
-function download(rows: Event[]): void {
-  const lines = rows.map((event) => toJsonString(EventSchema, event)).join('\n');
-  const link = document.createElement('a');
-  link.href = URL.createObjectURL(new Blob([`${lines}\n`], { type: 'application/x-ndjson' }));
-  link.download = `countersign-events-${rows[rows.length - 1]!.revision}-${rows[0]!.revision}.jsonl`;
-  link.click();
-  URL.revokeObjectURL(link.href);
 }
 
 function Refused() {

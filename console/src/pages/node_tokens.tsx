@@ -15,7 +15,7 @@ import { useCall } from './key_change';
 
 const LIST_MAX = 1_000;
 
-export function NodeTokens({ onCreate }: { onCreate: () => void }) {
+export function NodeTokens() {
   const [revoked, setRevoked] = useState<NodeToken>();
   const list = useLoad((signal) => nodes.listNodeTokens({ pageSize: LIST_MAX }, { signal }), []);
   const rows = list.data?.nodeTokens ?? [];
@@ -29,7 +29,7 @@ export function NodeTokens({ onCreate }: { onCreate: () => void }) {
   ];
   return (
     <section class="card flush" aria-labelledby="node-tokens">
-      <div class="section-head"><h2 id="node-tokens">{t.nodeTokens.title} <span class="count">{rows.length.toLocaleString('en')}</span></h2><span class="push" /><Button icon="plus" onClick={onCreate}>{t.nodeTokens.create}</Button></div>
+      <div class="section-head"><h2 id="node-tokens">{t.nodeTokens.title} <span class="count">{rows.length.toLocaleString('en')}</span></h2></div>
       {list.failure && <Wrong failure={list.failure} onRetry={list.reload} />}
       {!list.data && list.loading && <Skeleton rows={2} />}
       {list.data && rows.length === 0 && <Empty icon="key" title={t.nodeTokens.none}>{t.nodeTokens.noneHint}</Empty>}

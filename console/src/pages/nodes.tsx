@@ -8,7 +8,7 @@ import { Link } from '../router';
 import { nodes as asking } from '../rpc';
 import { may } from '../session';
 import { t } from '../texts';
-import { Badge, Button, Command, Empty, Field, Note, PageHead, TextInput, Time, Wrong, isOver } from '../ui/basics';
+import { Badge, Button, Command, Empty, Field, Note, PageHead, TextInput, Time, Wrong, isOver, rate } from '../ui/basics';
 import { Dialog } from '../ui/dialog';
 import { type Column, Skeleton, Table } from '../ui/table';
 import { useCall } from './key_change';
@@ -22,6 +22,7 @@ export function NodesPage() {
     { name: 'node', title: t.nodes.node, wide: true, cell: (node) => <span><span class="strong">{node.name}</span> {node.relay && <Badge>{t.nodes.relay}</Badge>}<br /><span class="muted small">{node.address}{node.via && `, ${t.nodes.via} ${node.via}`}</span></span> },
     { name: 'state', title: t.nodes.state, cell: (node) => <State node={node} /> },
     { name: 'revision', title: t.nodes.revision, cell: (node) => <span>{node.ackedRevision.toLocaleString('en')} <span class="muted">{t.nodes.of(head.value)}</span><br />{node.lagRevisions === 0n ? <span class="muted small">{t.nodes.upToDate}</span> : <Badge kind="accent">{t.nodes.lagging(node.lagRevisions, node.lagMs)}</Badge>}</span> },
+    { name: 'load', title: t.nodes.load, cell: (node) => (node.load ? <span>{t.nodes.requests(rate(node.load.requestsPerSecond))}<br /><span class="muted small">{t.nodes.signatures(rate(node.load.signaturesPerSecond))}</span></span> : <span class="muted">–</span>) },
     { name: 'environments', title: t.nodes.environments, cell: (node) => <span class="badges">{node.environments.map((name) => <Badge key={name}>{name}</Badge>)}</span> },
     { name: 'certificate', title: t.nodes.certificate, cell: (node) => <Certificate node={node} /> },
     { name: 'nack', title: t.nodes.nack, cell: (node) => (node.lastNack ? <span class="refusal" title={node.lastNack.reason}>{node.lastNack.reason}<br /><span class="muted small"><Time at={node.lastNack.time} ago />, {t.audit.at(node.lastNack.revision)}</span></span> : <span class="muted">{t.common.none}</span>) },
@@ -41,7 +42,7 @@ export function NodesPage() {
       {connected.value === 'starting' && rows.length === 0 && <Skeleton />}
       {connected.value !== 'starting' && rows.length === 0 && <Empty icon="node" title={t.nodes.none} action={<Command label={t.done.cli} text="countersign data-plane --node edge-1 --control-plane https://CONTROL-PLANE:7400" />}>{t.nodes.noneHint}</Empty>}
       {rows.length > 0 && <div class="card flush"><Table caption={t.nodes.title} rows={rows} columns={columns} id={(node) => node.name} nameOf={(node) => node.name} /></div>}
-      {may('administer') && <NodeTokens onCreate={() => setToken({})} />}
+      {may('administer') && <NodeTokens />}
       {token && <CreateNodeToken {...token} onClose={() => setToken(undefined)} />}
       {revoked && <RevokeNode node={revoked} onClose={() => setRevoked(undefined)} />}
     </>

@@ -1,14 +1,14 @@
 // Overview: how much there is, what is not signed, what was changed last.
 import { MatchMode } from '../gen/countersign/v1/api_pb';
 import type { Event } from '../gen/countersign/v1/event_pb';
-import { head, nodes, signing } from '../live';
+import { head, load, nodes, signing } from '../live';
 import { useLoad } from '../load';
 import { Link, go } from '../router';
 import { apis, audit, events, keys } from '../rpc';
 import { named } from './audit_resource';
 import { may } from '../session';
 import { t } from '../texts';
-import { Button, Note, PageHead, Spread, Wrong } from '../ui/basics';
+import { Button, Note, PageHead, Spread, Wrong, rate } from '../ui/basics';
 import { Icon } from '../ui/icons';
 import { Route } from '../ui/route';
 import { Skeleton } from '../ui/table';
@@ -28,6 +28,7 @@ export function OverviewPage() {
   const shown = counts.data;
   const all = [...nodes.value.values()].filter((node) => !node.relay);
   const live = signing.value.length;
+  const now = load();
   return (
     <>
       <PageHead title={t.overview.title} />
@@ -43,6 +44,8 @@ export function OverviewPage() {
             <Tile to="/keys" title={t.overview.signed} value={shown.signed} note={t.overview.signedHint} kind="good" />
             <Tile to="/apis" title={t.overview.unsigned} value={shown.unsigned} note={t.overview.unsignedHint} kind={shown.unsigned ? 'warn' : undefined} />
             <Tile to="/nodes" title={t.overview.nodes} value={live} note={t.overview.nodesHint(all.length - live)} kind={all.length > live || live === 0 ? 'warn' : undefined} />
+            <Tile to="/nodes" title={t.overview.requests} value={now && rate(now.requests)} note={now ? t.overview.rateHint(now.told) : t.overview.rateNone} />
+            <Tile to="/nodes" title={t.overview.signatures} value={now && rate(now.signatures)} note={now ? t.overview.rateHint(now.told) : t.overview.rateNone} />
             <li class="tile"><span class="tile-title">{t.overview.propagation}</span><span class="tile-value small">{t.app.revision(head.value)}</span><Spread revision={head.value} /></li>
           </ul>
           {(shown.keys === 0 || shown.signed === 0) && <Steps keys={shown.keys} published={shown.signed + shown.unsigned} signed={shown.signed} />}
@@ -76,11 +79,11 @@ async function namesOf(recent: Event[], signal: AbortSignal): Promise<Map<bigint
   return names;
 }
 
-function Tile({ to, title, value, second, note, kind }: { to: string; title: string; value: number; second?: number; note: string; kind?: string }) {
+function Tile({ to, title, value, second, note, kind }: { to: string; title: string; value: number | string | undefined; second?: number; note: string; kind?: string }) {
   return (
     <li class={`tile ${kind ?? ''}`}>
       <Link to={to} class="tile-title">{title}</Link>
-      <span class="tile-value">{value.toLocaleString('en')}</span>
+      <span class="tile-value">{value?.toLocaleString('en') ?? '–'}</span>
       <span class="muted small">{second !== undefined && `${second.toLocaleString('en')} `}{note}</span>
     </li>
   );

@@ -158,6 +158,11 @@ function before(date: Date): string {
   return LOCAL.format(date);
 }
 
+/** A rate, of which two digits are known. */
+export function rate(perSecond: number): string {
+  return perSecond.toLocaleString('en', { maximumFractionDigits: perSecond < 10 ? 1 : 0 });
+}
+
 export function Copy({ text, label, small, children }: { text: string; label: string; small?: boolean; children?: ComponentChildren }) {
   const [copied, setCopied] = useState(false);
   const copy = async () => {

@@ -167,7 +167,8 @@ impl Double {
     }
 
     pub(crate) async fn ack(&self, revision: u64, digest: Vec<u8>) {
-        self.ack_as(Ack { revision, digest, applied_at_ms: 1_795_435_200_000 }).await;
+        let applied_at_ms = 1_795_435_200_000;
+        self.ack_as(Ack { revision, digest, applied_at_ms, counts: None }).await;
     }
 
     pub(crate) async fn ack_as(&self, ack: Ack) {

@@ -100,7 +100,7 @@ async fn a_newer_node_speaks_our_version_and_what_we_do_not_know_is_passed_over(
     };
     assert_eq!(version, 1, "the newest that both know");
     say.send(NewRequest { load: Some("0.5".into()), ..NewRequest::default() }).await.unwrap();
-    let ack = Ack { revision: head, digest, applied_at_ms: 0 };
+    let ack = Ack { revision: head, digest, applied_at_ms: 0, counts: None };
     say.send(NewRequest { ack: Some(ack), ..NewRequest::default() }).await.unwrap();
     let node = plane.node_that("new", |node| node.acked_revision == head).await;
     assert!(node.connected && node.in_sync);

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use countersign_proto::v1::{ListNodesRequest, Nack, ResourceKind, WatchNodesRequest};
+use countersign_proto::v1::{
+    Ack, ListNodesRequest, Nack, NodeCounts, ResourceKind, WatchNodesRequest,
+};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::double::{Plane, hello, soon};
@@ -24,6 +26,35 @@ async fn a_node_is_told_with_what_it_was_sent_and_what_it_signs_with() {
     assert!(node.in_sync);
     assert_eq!((node.lag_revisions, node.lag_ms), (0, 0));
     assert_eq!(node.apply_time.unwrap().seconds, 1_795_435_200);
+}
+
+#[tokio::test]
+async fn what_a_node_counts_is_told_as_a_rate_while_it_is_heard() {
+    let plane = Plane::start().await;
+    let mut double = plane.connect("edge-1").await;
+    let revision = plane.revision();
+    let digest = double.reaches(revision).await;
+    let counted = async |requests| {
+        let counts = Some(NodeCounts { requests, signatures: requests / 2 });
+        double.ack_as(Ack { revision, digest: digest.clone(), applied_at_ms: 1, counts }).await;
+    };
+    counted(1_000).await;
+    plane.node_that("edge-1", |node| node.acked_revision == revision).await;
+    assert_eq!(plane.node("edge-1").await.load, None);
+    // It counts on until a second has passed since the first Ack.
+    let mut requests = 1_000;
+    let load = loop {
+        requests += 1_000;
+        counted(requests).await;
+        match plane.node("edge-1").await.load {
+            Some(load) => break load,
+            None => tokio::task::yield_now().await,
+        }
+    };
+    assert!(load.requests_per_second > 0.0 && load.signatures_per_second > 0.0, "{load:?}");
+    assert!(load.signatures_per_second < load.requests_per_second, "{load:?}");
+    drop(double);
+    assert_eq!(plane.node_that("edge-1", |node| !node.connected).await.load, None);
 }
 
 #[tokio::test]

@@ -98,6 +98,7 @@ pub(super) async fn follow(
                 let (mut answer, refusal) = answer(outcome);
                 if let Request::Ack(ack) = &mut answer {
                     ack.applied_at_ms = clock::unix_ms();
+                    ack.counts = Some(sync.telemetry.counts());
                 }
                 if answers.send(message(answer)).await.is_err() {
                     return Ended::Closed;

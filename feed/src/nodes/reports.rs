@@ -9,6 +9,7 @@ use countersign_proto::v1;
 use countersign_shared::id::EnvironmentId;
 use countersign_shared::text::Actor;
 
+use super::load::Load;
 use super::{Known, NODES_MAX, NodeRegistry, NodeStatus, Refusal, Registration, Seen, forget};
 use crate::commits::Commits;
 
@@ -130,6 +131,7 @@ fn report(name: &str, node: &NodeStatus, heard_since_ms: i64) -> v1::NodeReport 
         last_nack: node.last_nack.as_ref().map(nack),
         nacked_at_ms: node.last_nack.as_ref().map_or(0, |refusal| refusal.at_ms),
         came: false,
+        load: node.load.latest.filter(|_| node.connected),
     }
 }
 
@@ -179,6 +181,7 @@ fn keep(
         snapshots_sent: report.snapshots_sent,
         deltas_sent: report.deltas_sent,
         propagation: std::mem::take(&mut node.propagation),
+        load: Load::told(report.load),
     };
 }
 

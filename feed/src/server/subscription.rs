@@ -232,6 +232,9 @@ impl<S: Source> Subscription<S> {
             node.last_contact_ms = now_ms;
             node.acked(ack.revision, &self.streams.commits, heard);
             node.applied_at_ms = ack.applied_at_ms;
+            if let Some(counts) = ack.counts {
+                node.load.counted(counts, heard);
+            }
             node.in_sync = same.unwrap_or(node.in_sync);
         });
         if heals {

@@ -81,6 +81,7 @@ impl Weights {
             revision: delta.revision,
             digest: vec![0; 32],
             applied_at_ms: 1_764_000_000_000,
+            counts: None,
         };
         Self {
             delta: to_node(ToNode::Delta(delta)),

@@ -225,7 +225,9 @@ pub(crate) async fn subscribe<F: Future<Output = Result<(), CallError>>>(
 
 pub(crate) fn ack(revision: u64, digest: Vec<u8>) -> SubscribeRequest {
     let applied_at_ms = i64::try_from(clock::now().as_millis()).unwrap_or_default();
-    SubscribeRequest { message: Some(ToPlane::Ack(Ack { revision, digest, applied_at_ms })) }
+    SubscribeRequest {
+        message: Some(ToPlane::Ack(Ack { revision, digest, applied_at_ms, counts: None })),
+    }
 }
 
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! `countersign node list`
 
 use clap::Args;
-use countersign_proto::v1::{ListNodesRequest, Node, NodeRefusal, ResourceKind};
+use countersign_proto::v1::{ListNodesRequest, Node, NodeLoad, NodeRefusal, ResourceKind};
 
 use crate::args::Globals;
 use crate::failure::Failure;
@@ -23,6 +23,8 @@ pub(super) const COLUMNS: &[&str] = &[
     "VIA",
     "ENROLLED",
     "CERTIFICATE UNTIL",
+    "REQUESTS/S",
+    "SIGNATURES/S",
 ];
 
 /// List nodes, with the revision that each one signs with
@@ -69,6 +71,8 @@ pub(super) fn row(node: &Node) -> Vec<String> {
         via(node),
         time(node.enrolment.as_ref().and_then(|it| it.time.as_ref())),
         time(node.certificate_expire_time.as_ref()),
+        rate(node, |load| load.requests_per_second),
+        rate(node, |load| load.signatures_per_second),
     ]
 }
 
@@ -94,6 +98,10 @@ fn state(node: &Node) -> &'static str {
 
 fn lag_time(ms: u64) -> String {
     if ms == 0 { "-".to_owned() } else { format!("{}.{} s", ms / 1000, ms % 1000 / 100) }
+}
+
+fn rate(node: &Node, which: fn(&NodeLoad) -> f64) -> String {
+    node.load.as_ref().map_or_else(|| "-".to_owned(), |load| which(load).to_string())
 }
 
 fn refusal(nack: &NodeRefusal) -> String {

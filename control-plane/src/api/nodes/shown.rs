@@ -41,6 +41,7 @@ impl Showing<'_> {
             snapshots_sent: node.snapshots_sent,
             deltas_sent: node.deltas_sent,
             lag_ms: self.lag_ms(node.acked_revision),
+            load: node.load.latest.filter(|_| node.connected && !stale),
             stale,
             apply_time: time(node.applied_at_ms),
             protocol_version: node.protocol_version,

@@ -54,6 +54,12 @@ fn only_what_changed_is_told_and_nodes_go_with_their_relay() {
     tell(&plane, &stream, second);
     assert_eq!(plane.get("n").unwrap().acked_revision, 4);
 
+    let load = v1::NodeLoad { requests_per_second: 12.0, signatures_per_second: 11.0 };
+    one.nodes.update(&node, |node| node.load = Load::told(Some(load)));
+    tell(&plane, &stream, one.news());
+    assert_eq!(plane.get("n").unwrap().load.latest, Some(load));
+    assert!(one.news().is_empty(), "a load that goes on is no news");
+
     plane.disconnect(&stream);
     assert!(!plane.get("n").unwrap().connected && !plane.get("relay-1").unwrap().connected);
 }
