@@ -15,7 +15,7 @@ const CREDENTIAL: &str = "countersign.master-key";
 // countersign.master-key, the file master.key in the data directory.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Master key")]
-pub(crate) struct MasterKeyArgs {
+pub(crate) struct PresentKeyArgs {
     /// A file with the master key, instead of the one in the data directory
     #[arg(long, value_name = "FILE", env = "COUNTERSIGN_MASTER_KEY_FILE", hide_env_values = true)]
     #[arg(conflicts_with = "master_key_command")]
@@ -28,6 +28,14 @@ pub(crate) struct MasterKeyArgs {
     #[arg(long, value_name = "COMMAND", env = "COUNTERSIGN_MASTER_KEY_COMMAND")]
     #[arg(hide_env_values = true)]
     master_key_command: Option<String>,
+}
+
+// The same, and the next one.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Master key")]
+pub(crate) struct MasterKeyArgs {
+    #[command(flatten)]
+    present: PresentKeyArgs,
 
     /// Where the next master key will be, for a rotation; left out: the file of the present one with
     /// .next at its end
@@ -41,16 +49,23 @@ pub(crate) struct MasterKeyArgs {
     next_master_key_command: Option<String>,
 }
 
+impl PresentKeyArgs {
+    /// The one that somebody named, if anybody did.
+    pub(crate) fn source(&self) -> Result<Option<MasterKeySource>, Failure> {
+        let (file, command) = (self.master_key_file.as_deref(), self.master_key_command.as_deref());
+        match flagged(file, command)? {
+            Some(source) => Ok(Some(source)),
+            None => from_environment(),
+        }
+    }
+}
+
 impl MasterKeyArgs {
     /// The present one and the next one, as far as anybody said.
     pub(crate) fn sources(
         &self,
     ) -> Result<(Option<MasterKeySource>, Option<MasterKeySource>), Failure> {
-        let present =
-            match flagged(self.master_key_file.as_deref(), self.master_key_command.as_deref())? {
-                Some(source) => Some(source),
-                None => from_environment()?,
-            };
+        let present = self.present.source()?;
         let next =
             flagged(self.next_master_key_file.as_deref(), self.next_master_key_command.as_deref())?;
         Ok((present, next))

@@ -42,6 +42,23 @@ pub(crate) struct SharingArgs {
     #[arg(default_value = "countersign")]
     etcd_prefix: String,
 
+    #[command(flatten)]
+    access: EtcdArgs,
+
+    /// Where the other replicas reach this one, to send on what it has to decide; left out: --listen
+    #[arg(long, value_name = "URL", env = "COUNTERSIGN_ADVERTISE", hide_env_values = true)]
+    advertise: Option<String>,
+
+    /// Who vouches for the other replicas at https://, in PEM; left out: whom this system trusts
+    #[arg(long, value_name = "FILE", env = "COUNTERSIGN_REPLICA_CA", hide_env_values = true)]
+    replica_ca: Option<PathBuf>,
+}
+
+// What a cluster of etcd is shown and trusted by.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Log")]
+#[expect(clippy::struct_field_names, reason = "the fields are called as their flags are")]
+pub(crate) struct EtcdArgs {
     /// Who vouches for etcd at https://, in PEM; left out: whom this system trusts
     #[arg(long, value_name = "FILE", env = "COUNTERSIGN_ETCD_CA", hide_env_values = true)]
     etcd_ca: Option<PathBuf>,
@@ -65,28 +82,11 @@ pub(crate) struct SharingArgs {
     #[arg(long, value_name = "FILE", env = "COUNTERSIGN_ETCD_PASSWORD_FILE")]
     #[arg(hide_env_values = true, requires = "etcd_user")]
     etcd_password_file: Option<PathBuf>,
-
-    /// Where the other replicas reach this one, to send on what it has to decide; left out: --listen
-    #[arg(long, value_name = "URL", env = "COUNTERSIGN_ADVERTISE", hide_env_values = true)]
-    advertise: Option<String>,
-
-    /// Who vouches for the other replicas at https://, in PEM; left out: whom this system trusts
-    #[arg(long, value_name = "FILE", env = "COUNTERSIGN_REPLICA_CA", hide_env_values = true)]
-    replica_ca: Option<PathBuf>,
 }
 
-impl SharingArgs {
-    /// `listen` is where it is reached, if nothing else was said.
-    pub(crate) fn etcd(self, listen: String) -> Result<Option<EtcdConfig>, Failure> {
-        if self.log == Log::Sled {
-            return Ok(None);
-        }
-        let prefix = self.etcd_prefix.trim_matches('/').to_owned();
-        if prefix.is_empty() {
-            return Err(Failure::usage(
-                "--etcd-prefix is empty: give the log a name, such as countersign",
-            ));
-        }
+impl EtcdArgs {
+    /// The way to the cluster of these members.
+    pub(crate) fn to(self, endpoints: Vec<String>) -> Result<EtcdAccess, Failure> {
         let own = self.etcd_cert.zip(self.etcd_key);
         let own = own.map(|(certificate, key)| CertificateFiles { certificate, key });
         let files = ClientFiles { ca: self.etcd_ca, own };
@@ -102,7 +102,23 @@ impl SharingArgs {
                 Some(EtcdCredentials { user, password: Arc::new(password) })
             }
         };
-        let access = EtcdAccess { endpoints: self.etcd_endpoint, files, credentials };
+        Ok(EtcdAccess { endpoints, files, credentials })
+    }
+}
+
+impl SharingArgs {
+    /// `listen` is where it is reached, if nothing else was said.
+    pub(crate) fn etcd(self, listen: String) -> Result<Option<EtcdConfig>, Failure> {
+        if self.log == Log::Sled {
+            return Ok(None);
+        }
+        let prefix = self.etcd_prefix.trim_matches('/').to_owned();
+        if prefix.is_empty() {
+            return Err(Failure::usage(
+                "--etcd-prefix is empty: give the log a name, such as countersign",
+            ));
+        }
+        let access = self.access.to(self.etcd_endpoint)?;
         let (advertise, replica_ca) = (self.advertise.unwrap_or(listen), self.replica_ca);
         let replicas = ClientFiles { ca: replica_ca.clone(), own: None };
         replicas.check().map_err(|error| Failure::usage(error.to_string()))?;

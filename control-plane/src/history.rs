@@ -119,7 +119,7 @@ pub fn decode_event(stored: &StoredRecord) -> Result<v1::Event, HistoryError> {
     Ok(event)
 }
 
-fn decode(stored: &StoredRecord) -> Result<Record, HistoryError> {
+pub(crate) fn decode(stored: &StoredRecord) -> Result<Record, HistoryError> {
     let event = decode_event(stored)?;
     record_from_proto(&event)
         .map_err(|e| HistoryError::Event { revision: stored.revision, why: e.to_string() })

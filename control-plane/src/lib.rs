@@ -18,6 +18,7 @@ pub mod history;
 pub mod keystore;
 pub mod log;
 pub mod metrics;
+pub mod migrate;
 mod minute;
 mod node_certificates;
 mod opening;

@@ -129,7 +129,7 @@ impl Command {
 
 /// Also those that no node signs with: one that does not open would end the process as soon as
 /// its key is bound, and every start from then on.
-fn open_every_secret(sealer: &Sealer, state: &State) -> Result<(), UnsealError> {
+pub(crate) fn open_every_secret(sealer: &Sealer, state: &State) -> Result<(), UnsealError> {
     state.keys().values().try_for_each(|key| {
         let sealed = &key.secret.sealed;
         sealer.unseal(key.id, sealed.secret_id, &sealed.ciphertext).map(drop)

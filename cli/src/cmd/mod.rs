@@ -120,7 +120,7 @@ pub(crate) async fn run(command: Command, globals: &Globals) -> Result<(), Failu
         Command::Backup(verb) => backup::run(verb, globals).await,
         Command::Restore(args) => restore::run(args, globals).await,
         Command::MasterKey(verb) => master_key::run(verb, globals).await,
-        Command::Log(verb) => log::run(&verb, globals),
+        Command::Log(verb) => log::run(verb, globals).await,
         Command::Node(verb) => node::run(verb, globals).await,
         Command::Operator(verb) => operator::run(verb, globals).await,
         Command::Token(verb) => token::run(verb, globals).await,

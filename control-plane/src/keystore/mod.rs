@@ -34,6 +34,7 @@ pub use keyring::FIRST_MASTER_KEY;
 use keyring::Keyring;
 pub use master::{MasterKey, MasterKeyError};
 pub use sealer::Sealer;
+pub(crate) use shared::Shared;
 use shared::Sharing;
 pub use shared::{SharedKeys, Unreached};
 pub use source::{MASTER_KEY_VARIABLE, MasterKeySource};

@@ -11,7 +11,7 @@ use countersign_shared::id::{LogId, SecretId};
 use super::envelope::{DataKey, NONCE_BYTES, WRAPPED_BYTES, WrappedKey, WrappingKey};
 use super::file::Fields;
 use super::keyring::{self, Keyring};
-use super::{Keystore, KeystoreError, MasterKey, PutError, shred};
+use super::{Keystore, KeystoreError, MasterKey, PutError, Sealer, shred};
 use crate::log::disk;
 
 /// Where replicas share what they hold. What is put there is durable when the call returns.
@@ -121,25 +121,63 @@ impl Keystore {
     }
 }
 
+/// What replicas share, as it is moved to where they share it.
+pub(crate) struct Shared {
+    pub(crate) keyring: Vec<u8>,
+    pub(crate) keys: Vec<(SecretId, Vec<u8>)>,
+}
+
+impl Keystore {
+    /// What replicas are to share of it, of the secrets that live.
+    pub(crate) fn to_share(&self, living: &HashSet<SecretId>) -> Result<Shared, KeystoreError> {
+        let keyring = self.ring.encode().map_err(|_| KeystoreError::Crypto)?;
+        let opening = self.sealer.opening();
+        // They are wrapped under the epoch of this very keyring.
+        let keys = opening.keys.values().filter(|key| living.contains(&key.secret_id)).map(encode);
+        Ok(Shared { keyring, keys: keys.collect() })
+    }
+
+    /// What opens with what is shared at a place, and with nothing else.
+    pub(crate) fn sealer_of_shared(
+        store: &dyn SharedKeys,
+        master: &MasterKey,
+        log_id: LogId,
+    ) -> Result<Sealer, KeystoreError> {
+        let place = PathBuf::from(store.place());
+        let ring = Keyring::of(&place, &store.keyring()?.unwrap_or_default(), master, log_id)?;
+        let keys = store.all()?.into_iter().map(|(id, bytes)| decode(&place, id, &bytes));
+        Sealer::of(&ring, keys.collect::<Result<Vec<_>, _>>()?)
+    }
+}
+
+fn encode(key: &WrappedKey) -> (SecretId, Vec<u8>) {
+    (key.secret_id, [&key.nonce[..], &key.wrapped[..]].concat())
+}
+
+fn decode(place: &Path, secret_id: SecretId, bytes: &[u8]) -> Result<WrappedKey, KeystoreError> {
+    let mut fields = Fields(bytes);
+    let nonce = fields.take::<NONCE_BYTES>();
+    let key = nonce.zip(fields.take::<WRAPPED_BYTES>());
+    key.map(|(nonce, wrapped)| WrappedKey { secret_id, nonce, wrapped })
+        .ok_or_else(|| broken(place))
+}
+
+fn broken(place: &Path) -> KeystoreError {
+    let what = "a shared data key does not open";
+    KeystoreError::Corrupt { path: place.to_owned(), offset: 0, what }
+}
+
 impl Sharing {
     pub(super) fn put(&self, keys: &[DataKey]) -> Result<(), PutError> {
         let wrapped = keys.iter().map(|key| {
-            let wrapped = self.wrapping.wrap(key).map_err(|_| PutError::Crypto)?;
-            Ok((wrapped.secret_id, [&wrapped.nonce[..], &wrapped.wrapped[..]].concat()))
+            self.wrapping.wrap(key).map(|key| encode(&key)).map_err(|_| PutError::Crypto)
         });
         Ok(self.store.put(wrapped.collect::<Result<Vec<_>, PutError>>()?)?)
     }
 
     fn unwrap(&self, secret_id: SecretId, bytes: &[u8]) -> Result<DataKey, KeystoreError> {
-        let mut fields = Fields(bytes);
-        let nonce = fields.take::<NONCE_BYTES>();
-        let unwrapped = nonce.zip(fields.take::<WRAPPED_BYTES>()).and_then(|(nonce, wrapped)| {
-            self.wrapping.unwrap(&WrappedKey { secret_id, nonce, wrapped }).ok()
-        });
-        unwrapped.ok_or_else(|| KeystoreError::Corrupt {
-            path: PathBuf::from(self.store.place()),
-            offset: 0,
-            what: "a shared data key does not open",
-        })
+        let place = PathBuf::from(self.store.place());
+        let key = decode(&place, secret_id, bytes)?;
+        self.wrapping.unwrap(&key).map_err(|_| broken(&place))
     }
 }

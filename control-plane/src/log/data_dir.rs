@@ -56,9 +56,9 @@ pub struct DataDir {
 /// Whose log a directory holds. The epoch counts how often a copy was declared to go on from: 0 at
 /// first, and in directories from before there were any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Identity {
-    pub(super) log_id: LogId,
-    pub(super) epoch: u64,
+pub(crate) struct Identity {
+    pub(crate) log_id: LogId,
+    pub(crate) epoch: u64,
 }
 
 impl Identity {
@@ -109,6 +109,10 @@ impl DataDir {
         self.epoch
     }
 
+    pub(crate) fn identity(&self) -> Identity {
+        Identity { log_id: self.log_id, epoch: self.epoch }
+    }
+
     /// Declares that the log goes on from what is here, whatever was written after it elsewhere: what
     /// nodes have seen of it until now is another history from here on. Returns the new epoch.
     pub fn begin_epoch(&mut self) -> Result<u64, DiskError> {
@@ -129,8 +133,14 @@ impl DataDir {
     }
 
     /// From now on the log here is a copy of one in etcd.
-    pub(super) fn become_replica(&self, name: &str) -> Result<(), DiskError> {
+    pub(crate) fn become_replica(&self, name: &str) -> Result<(), DiskError> {
         disk::replace(&self.replica_path(), format!("{name}\n").as_bytes())
+    }
+
+    /// From now on it is a log of its own.
+    pub(crate) fn cease_replica(&self) -> Result<(), DiskError> {
+        disk::remove(&self.replica_path())?;
+        disk::sync_directory(&self.path)
     }
 
     fn replica_path(&self) -> PathBuf {
@@ -259,7 +269,7 @@ fn read_pid(lock: &mut File) -> Option<u32> {
     None
 }
 
-pub(super) fn read_identity(directory: &Path) -> Result<Option<Identity>, OpenError> {
+pub(crate) fn read_identity(directory: &Path) -> Result<Option<Identity>, OpenError> {
     let path = directory.join("identity");
     let Some(bytes) = disk::read_if_there(&path)? else {
         return Ok(None);

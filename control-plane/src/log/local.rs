@@ -87,7 +87,7 @@ impl LocalLog {
         Ok(head)
     }
 
-    pub(super) fn dir(&self) -> &DataDir {
+    pub(crate) fn dir(&self) -> &DataDir {
         &self.stored.dir
     }
 }

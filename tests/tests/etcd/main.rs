@@ -11,6 +11,7 @@
 mod admission;
 mod forwarding;
 mod fresh;
+mod migrating;
 mod replicas;
 
 use std::path::Path;

@@ -1,5 +1,6 @@
 //! `countersign log`: what is done to a log that no control plane has open.
 
+mod migrate;
 mod new_epoch;
 
 use clap::Subcommand;
@@ -9,11 +10,13 @@ use crate::failure::Failure;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
+    Migrate(Box<migrate::Migrate>),
     NewEpoch(new_epoch::NewEpoch),
 }
 
-pub(super) fn run(verb: &Verb, globals: &Globals) -> Result<(), Failure> {
+pub(super) async fn run(verb: Verb, globals: &Globals) -> Result<(), Failure> {
     match verb {
-        Verb::NewEpoch(args) => new_epoch::run(args, globals),
+        Verb::Migrate(args) => migrate::run(*args, globals).await,
+        Verb::NewEpoch(args) => new_epoch::run(&args, globals),
     }
 }

@@ -8,6 +8,7 @@
 //! PREFIX/keyring        the keyring of all replicas, under the master key
 //! PREFIX/keys/ID        the data key of a secret, wrapped
 //! PREFIX/leader         who may append, under a lease: the replica, and its address
+//! PREFIX/moving         there while the log comes, or after it has gone (`moving.rs`)
 //! ```
 
 use std::future::Future;
@@ -58,14 +59,17 @@ pub(super) struct Keys {
 
 /// The head in etcd, and etcd's own revision of it, by which the next append is compared.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Tip {
-    pub(super) head: Head,
+pub(crate) struct Tip {
+    pub(crate) head: Head,
     pub(super) mod_revision: i64,
 }
 
 /// What one append is compared with, and what it writes.
 pub(super) struct Commit {
     pub(super) on: Tip,
+    /// The key of the leader, or whatever else says who may append,
+    pub(super) fenced_by: String,
+    /// and etcd's revision of it.
     pub(super) fence: i64,
     pub(super) head: Head,
     pub(super) frames: Vec<u8>,
@@ -78,6 +82,12 @@ pub enum ClusterError {
     Etcd(#[from] Error),
     #[error("{key} in etcd is damaged: {what}. Start from a backup, under another prefix")]
     Damaged { key: String, what: String },
+    /// Nothing was written.
+    #[error(
+        "something else wrote to the log in etcd meanwhile: see that no control plane and no other \
+         migration runs on it, then run this again"
+    )]
+    Changed,
 }
 
 impl Cluster {
@@ -123,14 +133,17 @@ impl Cluster {
         let key = self.keys.identity();
         let value = identity.text().into_bytes();
         let transaction = TxnRequest {
-            compare: vec![absent(&key)],
+            compare: vec![absent(&key), absent(&self.keys.moving())],
             success: vec![put(&key, value, 0)],
             failure: vec![read(one(&key))],
         };
         let answer = self.transact(transaction)?;
+        if answer.succeeded {
+            return Ok(identity);
+        }
         match found(answer).into_iter().flatten().next() {
             Some(stored) => parse_identity(&key, &stored.value),
-            None => Ok(identity),
+            None => Err(ClusterError::Changed),
         }
     }
 
@@ -147,13 +160,13 @@ impl Cluster {
     /// Otherwise returns the newest head. Once it was carried out it is not carried out again,
     /// so that it may be sent again when an answer is lost.
     pub(super) fn commit(&self, commit: Commit) -> Result<Result<Tip, Option<Tip>>, ClusterError> {
-        let Commit { on, fence, head, frames } = commit;
+        let Commit { on, fenced_by, fence, head, frames } = commit;
         let (head_key, frame_key) = (self.keys.head(), self.keys.frames(on.head.revision + 1));
         let transaction = TxnRequest {
             compare: vec![
                 unchanged(&head_key, on.mod_revision),
                 absent(&frame_key),
-                unchanged(&self.keys.leader(), fence),
+                unchanged(&fenced_by, fence),
             ],
             success: vec![put(&head_key, head_value(head), 0), put(&frame_key, frames.clone(), 0)],
             failure: vec![read(one(&head_key)), read(one(&frame_key))],
@@ -237,11 +250,11 @@ impl Drop for Cluster {
 }
 
 impl Keys {
-    fn identity(&self) -> String {
+    pub(super) fn identity(&self) -> String {
         format!("{}/identity", self.prefix)
     }
 
-    fn head(&self) -> String {
+    pub(super) fn head(&self) -> String {
         format!("{}/head", self.prefix)
     }
 
@@ -267,6 +280,15 @@ impl Keys {
 
     pub(super) fn leader(&self) -> String {
         format!("{}/leader", self.prefix)
+    }
+
+    pub(super) fn moving(&self) -> String {
+        format!("{}/moving", self.prefix)
+    }
+
+    /// From the first of two keys to before the second lies all there is.
+    pub(super) fn all(&self) -> (String, String) {
+        (format!("{}/", self.prefix), format!("{}0", self.prefix))
     }
 
     /// From the first of two keys to before the second lie `head` and `leader`, and no frames.

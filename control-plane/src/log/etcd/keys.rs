@@ -11,7 +11,7 @@ use super::cluster::{Cluster, ClusterError};
 use crate::keystore::{SharedKeys, Unreached};
 
 /// So many keys are put or removed by one transaction, which may have 128 operations,
-const TRANSACTION_KEYS: usize = 100;
+pub(super) const TRANSACTION_KEYS: usize = 100;
 /// and read at a time.
 const PAGE_KEYS: i64 = 4_096;
 
@@ -79,7 +79,7 @@ impl SharedKeys for EtcdKeys {
 }
 
 impl EtcdKeys {
-    fn key(&self, id: SecretId) -> String {
+    pub(super) fn key(&self, id: SecretId) -> String {
         self.0.keys.data_key(&HEXLOWER.encode(id.as_bytes()))
     }
 }

@@ -181,7 +181,7 @@ impl Lead {
     }
 }
 
-fn address_in(value: &[u8]) -> Option<String> {
+pub(super) fn address_in(value: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(value).ok()?;
     text.split_once('\n').map(|(_, address)| address.to_owned())
 }

@@ -6,6 +6,7 @@
 mod cluster;
 mod keys;
 mod lead;
+mod moving;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ pub use countersign_etcd::{Access, Credentials};
 
 pub use cluster::{ClusterError, EtcdConfig};
 pub use lead::Standing;
+pub(crate) use moving::{FarLog, Moving, There};
 
 use self::cluster::{Cluster, Commit, Tip};
 use self::keys::EtcdKeys;
@@ -80,6 +82,12 @@ impl EtcdLog {
         let there = cluster
             .identity()
             .map_err(|error| shared(&config.prefix, &cluster.explained(error)))?;
+        if there.is_none()
+            && let Some(moving) =
+                cluster.moving().map_err(|error| shared(&config.prefix, &error))?
+        {
+            return Err(shared(&config.prefix, &moving.refusal()));
+        }
         let identity = match (here, there) {
             (None, None) => cluster
                 .claim(Identity { log_id: new_log_id, epoch: 0 })
@@ -290,7 +298,8 @@ impl EventLog for EtcdLog {
         }
         let (frames, head, _) = frame::encode(fence.cast_unsigned(), before, records);
         let frames: Vec<u8> = frames.into_iter().flat_map(|frame| frame.bytes).collect();
-        match self.cluster.commit(Commit { on: self.tip, fence, head, frames }) {
+        let fenced_by = self.cluster.keys.leader();
+        match self.cluster.commit(Commit { on: self.tip, fenced_by, fence, head, frames }) {
             Ok(Ok(tip)) => self.tip = tip,
             Ok(Err(newest)) => {
                 self.followed_as = None;
@@ -331,7 +340,7 @@ fn records(frames: Vec<Frame>) -> Vec<StoredRecord> {
 fn unavailable(error: ClusterError) -> AppendError {
     match error {
         ClusterError::Etcd(error) => AppendError::Unavailable(error.to_string()),
-        damaged @ ClusterError::Damaged { .. } => AppendError::Fatal(damaged.to_string()),
+        other => AppendError::Fatal(other.to_string()),
     }
 }
 

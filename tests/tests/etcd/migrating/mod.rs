@@ -1,0 +1,212 @@
+//! A log that moves to etcd and back: what is the same afterwards, and what goes on from where.
+
+mod refusals;
+mod stops;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use countersign_tests::{
+    Backend, Cli, ControlPlaneProcess, Etcd, Management, Process, Said, eventually, free_address,
+    get, node, soon,
+};
+use data_encoding::BASE64;
+use serde_json::{Value, json};
+
+use super::{ORDERS, RELEASE, REPORTS, create_orders};
+
+/// A log on the disk, of which somebody keeps a checkpoint and the public key.
+struct Kept {
+    scratch: tempfile::TempDir,
+    revision: u64,
+    public_key: String,
+}
+
+impl Kept {
+    /// Made by a control plane that has stopped.
+    async fn make(backend: &Backend) -> Self {
+        let scratch = tempfile::tempdir().unwrap();
+        let master = scratch.path().join("master.key");
+        fs::write(&master, "5a".repeat(32)).unwrap();
+        fs::set_permissions(&master, fs::Permissions::from_mode(0o600)).unwrap();
+        let mut kept = Self { scratch, revision: 0, public_key: String::new() };
+        let mut plane = kept.start("one", None).await;
+        kept.revision = create_orders(&plane.management(), backend).await;
+        let cli = Cli::to(&plane.uri());
+        let checkpoint = cli.say("audit checkpoint");
+        assert_eq!(checkpoint.status, 0, "{}", checkpoint.stderr);
+        fs::write(kept.path("checkpoint"), checkpoint.stdout).unwrap();
+        let public_key = cli.json("audit key")["public_key"].as_str().unwrap().to_owned();
+        kept.public_key = public_key;
+        plane.process.stop().await;
+        kept
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.scratch.path().join(name)
+    }
+
+    fn sled(&self, name: &str) -> String {
+        format!("sled:{}", self.path(name).display())
+    }
+
+    /// A control plane on this directory, and on etcd where one is given.
+    async fn start(&self, name: &str, etcd: Option<&Etcd>) -> ControlPlaneProcess {
+        let master = self.path("master.key");
+        let mut args = vec!["--master-key-file".to_owned(), master.to_str().unwrap().to_owned()];
+        if let Some(etcd) = etcd {
+            let endpoint = etcd.endpoint();
+            args.extend(["--log", "etcd", "--etcd-endpoint", &endpoint].map(str::to_owned));
+        }
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        ControlPlaneProcess::start_with(&self.path(name), &args).await
+    }
+
+    /// What a control plane says that does not start.
+    async fn refused_start(&self, name: &str, etcd: Option<&Etcd>) -> String {
+        let (directory, master) = (self.path(name), self.path("master.key"));
+        let mut args = vec!["control-plane", "--plaintext", "--data-dir"];
+        args.extend([directory.to_str().unwrap(), "--master-key-file", master.to_str().unwrap()]);
+        let (listen, status) = (free_address().to_string(), free_address().to_string());
+        args.extend(["--listen", &listen, "--status-listen", &status]);
+        let endpoint = etcd.map(Etcd::endpoint).unwrap_or_default();
+        if etcd.is_some() {
+            args.extend(["--log", "etcd", "--etcd-endpoint", &endpoint]);
+        }
+        let mut process = Process::spawn(&args, &self.path(&format!("{name}.refused")));
+        let ended = eventually("the process ends", async || process.ended()).await;
+        assert!(!ended.success(), "{}", process.log());
+        process.log()
+    }
+
+    fn migrate(&self, from: &str, to: &str) -> Said {
+        let master = self.path("master.key");
+        let line = format!(
+            "log migrate --from {from} --to {to} --master-key-file {} -o json",
+            master.display()
+        );
+        Cli::to("http://127.0.0.1:9").say(&line)
+    }
+
+    fn migrated(&self, from: &str, to: &str) -> Value {
+        let said = self.migrate(from, to);
+        assert_eq!(said.status, 0, "{}", said.stderr);
+        serde_json::from_str(&said.stdout).unwrap()
+    }
+
+    /// The log in a directory, or of a control plane, is the one that the checkpoint is of.
+    fn verify(&self, at: &str, cli: &Cli) {
+        let checkpoint = self.path("checkpoint");
+        let (checkpoint, key) = (checkpoint.display(), &self.public_key);
+        let verified =
+            cli.json(&format!("audit verify {at} --checkpoint {checkpoint} --public-key {key}"));
+        assert!(verified["signed_revision"].as_u64().unwrap() >= self.revision, "{verified}");
+        assert!(verified["checkpoints"].as_u64().unwrap() >= 2, "{verified}");
+    }
+
+    fn verify_directory(&self, name: &str) {
+        self.verify(self.path(name).to_str().unwrap(), &Cli::to("http://127.0.0.1:9"));
+    }
+}
+
+/// A node that begins with nothing gets this secret, and signs with it.
+async fn signs(
+    plane: &ControlPlaneProcess,
+    backend: &Backend,
+    key: countersign_tests::Key,
+    revision: u64,
+) {
+    let node = node(&plane.uri(), "node-1").await;
+    soon("the binding", node.wait_for(revision)).await;
+    assert_eq!(get(node.proxy_address(), "/orders").await.status, 200);
+    key.assert_signed(&backend.last());
+    soon("the node's end", node.shutdown()).await;
+}
+
+/// Whether there is a key in etcd.
+fn has(etcd: &Etcd, key: &str) -> bool {
+    let asked = json!({ "key": BASE64.encode(key.as_bytes()), "keys_only": true });
+    etcd.ask("kv/range", &asked.to_string()).contains("\"kvs\"")
+}
+
+fn put(etcd: &Etcd, key: &str) {
+    let pair =
+        json!({ "key": BASE64.encode(key.as_bytes()), "value": BASE64.encode(b"something") });
+    etcd.ask("kv/put", &pair.to_string());
+}
+
+fn etcd_place(etcd: &Etcd) -> String {
+    format!("etcd:{}", etcd.endpoint())
+}
+
+async fn head_of(management: &Management) -> u64 {
+    let request = countersign_proto::v1::GetCheckpointRequest::default();
+    let mut audit = countersign_proto::v1::audit_client::AuditClient::new(management.channel());
+    audit.get_checkpoint(request).await.unwrap().into_inner().revision
+}
+
+#[tokio::test]
+async fn a_log_moves_to_etcd_and_back_and_stays_the_one_it_was() {
+    let (etcd, backend) = (Etcd::start(), Backend::start().await);
+    let kept = Kept::make(&backend).await;
+    let moved = kept.migrated(&kept.sled("one"), &etcd_place(&etcd));
+    assert_eq!(moved["revision"], kept.revision, "{moved}");
+    assert_eq!((&moved["copied"], &moved["secrets"]), (&moved["revision"], &json!(1)));
+    // Once more, as after a kill right at the end.
+    let again = kept.migrated(&kept.sled("one"), &etcd_place(&etcd));
+    assert_eq!((&again["copied"], &again["state_digest"]), (&json!(0), &moved["state_digest"]));
+    kept.verify_directory("one");
+    let refusal = kept.refused_start("one", None).await;
+    assert!(refusal.contains("--log etcd"), "{refusal}");
+
+    let mut first = kept.start("one", Some(&etcd)).await;
+    let mut second = kept.start("two", Some(&etcd)).await;
+    signs(&second, &backend, ORDERS, kept.revision).await;
+    second.management().create_key(&REPORTS).await;
+    let revision = second.management().rebind("reports", "orders", RELEASE).await;
+    signs(&first, &backend, REPORTS, revision).await;
+    kept.verify("", &Cli::to(&first.uri()));
+    kept.verify("", &Cli::to(&second.uri()));
+    let head = head_of(&second.management()).await;
+    first.process.stop().await;
+    second.process.stop().await;
+
+    let moved = kept.migrated(&etcd_place(&etcd), &kept.sled("three"));
+    assert_eq!((&moved["revision"], &moved["secrets"]), (&json!(head), &json!(2)), "{moved}");
+    let again = kept.migrated(&etcd_place(&etcd), &kept.sled("three"));
+    assert_eq!((&again["copied"], &again["state_digest"]), (&json!(0), &moved["state_digest"]));
+    for name in ["one", "two", "three"] {
+        kept.verify_directory(name);
+    }
+    for name in ["one", "two", "new"] {
+        let refusal = kept.refused_start(name, Some(&etcd)).await;
+        assert!(refusal.contains("was moved away"), "{refusal}");
+    }
+    let mut plane = kept.start("three", None).await;
+    signs(&plane, &backend, REPORTS, revision).await;
+    plane.management().rebind("orders", "orders", RELEASE).await;
+    kept.verify("", &Cli::to(&plane.uri()));
+    plane.process.stop().await;
+    kept.verify_directory("three");
+}
+
+#[tokio::test]
+async fn a_replicas_copy_becomes_the_log() {
+    let (etcd, backend) = (Etcd::start(), Backend::start().await);
+    let kept = Kept::make(&backend).await;
+    kept.migrated(&kept.sled("one"), &etcd_place(&etcd));
+    let mut plane = kept.start("one", Some(&etcd)).await;
+    plane.management().create_key(&REPORTS).await;
+    let revision = plane.management().rebind("reports", "orders", RELEASE).await;
+    // Its lease runs out meanwhile.
+    plane.process.kill();
+    let moved = kept.migrated(&etcd_place(&etcd), &kept.sled("one"));
+    assert!(moved["revision"].as_u64().unwrap() >= revision, "{moved}");
+    let plane = kept.start("one", None).await;
+    signs(&plane, &backend, REPORTS, revision).await;
+}
+
+fn exists(path: &Path) -> bool {
+    path.try_exists().unwrap()
+}
