@@ -11,11 +11,12 @@
 #[path = "log_local/directory.rs"]
 #[allow(dead_code, reason = "shared with the suite of the log")]
 mod directory;
+#[path = "log_local/sealed.rs"]
+mod sealed;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
 use countersign_control_plane::audit::{Shown, Verified, verify_directory};
 use countersign_control_plane::keystore::MasterKey;
@@ -23,8 +24,8 @@ use countersign_control_plane::log::{Checkpoint, CheckpointKey, EventLog, StillL
 use tempfile::TempDir;
 
 use directory::{LOG, Numbers, append, copy, open, wait_until};
+use sealed::{RECORDS, last_of, log, segments};
 
-const RECORDS: u64 = 9_000;
 const MUTATIONS: usize = 1_000;
 
 fn key() -> VerifierKey {
@@ -33,38 +34,6 @@ fn key() -> VerifierKey {
 
 fn verify(path: &Path) -> Result<Verified, String> {
     verify_directory(path, &key(), vec![]).map_err(|error| error.to_string())
-}
-
-/// A closed log with two sealed segments and some records after them.
-fn log() -> &'static TempDir {
-    static LOG: OnceLock<TempDir> = OnceLock::new();
-    LOG.get_or_init(|| {
-        let directory = tempfile::tempdir().unwrap();
-        let mut log = open(directory.path()).unwrap();
-        while log.head().revision < RECORDS {
-            append(&mut log, 500);
-        }
-        wait_until("the second segment", || segments(directory.path(), ".checkpoint").len() == 2);
-        drop(log);
-        directory
-    })
-}
-
-/// The files of the segments that end so, in order.
-fn segments(directory: &Path, suffix: &str) -> Vec<PathBuf> {
-    let names = fs::read_dir(directory.join("segments")).unwrap();
-    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let mut paths: Vec<_> = names
-        .filter(|name| name.ends_with(suffix))
-        .map(|name| Path::new("segments").join(name))
-        .collect();
-    paths.sort();
-    paths
-}
-
-/// The last revision that a segment's name says.
-fn last_of(segment: &Path) -> u64 {
-    segment.file_stem().unwrap().to_str().unwrap().split_once('-').unwrap().1.parse().unwrap()
 }
 
 /// The same without sled, as an archive has it: up to the last sealed revision.

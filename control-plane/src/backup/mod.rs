@@ -8,10 +8,12 @@ mod format;
 mod lives;
 mod read;
 mod restore;
+mod salvage;
 mod write;
 
 pub use read::{BackupError, Contents, log_id_of, verify};
 pub use restore::{RestoreError, Restored, Until, restore};
+pub use salvage::{Salvage, SalvageError};
 pub use write::{Source, WriteError, write};
 
 /// Whether a file begins as a backup does.

@@ -5,7 +5,7 @@ use countersign_proto::store::v1::backup_part::Part;
 use countersign_proto::store::v1::{BackupHead, BackupKeystore, BackupRecords};
 
 use super::format::Encoder;
-use crate::keystore::KeystoreImage;
+use crate::keystore::{Image, KeystoreImage};
 use crate::log::disk::DiskError;
 use crate::log::{CheckpointKey, Head, LogReader, ReadError, StoredRecord, Tree, pack};
 
@@ -35,15 +35,35 @@ pub enum WriteError {
     Encode(#[from] std::io::Error),
 }
 
+/// What is written: a log up to its last revision, and the data keys of the secrets that live there.
+pub(super) struct Copied<'a> {
+    pub(super) reader: &'a dyn LogReader,
+    pub(super) key: &'a CheckpointKey,
+    pub(super) last: u64,
+    pub(super) image: Image,
+    pub(super) epoch: u64,
+    pub(super) now_ms: i64,
+}
+
 /// Hands over the file's bytes in order, each time with the revision that they reach and the one that
 /// the backup is of, until `send` says no.
 pub fn write(
     source: &Source<'_>,
-    mut send: impl FnMut(Vec<u8>, u64, u64) -> bool,
+    send: impl FnMut(Vec<u8>, u64, u64) -> bool,
 ) -> Result<(), WriteError> {
     // At one moment: earlier, and the keystore would lack a data key of the log; later, and one that the
     // log needs may be forgotten.
     let (last, image) = source.keystore.read_at(|| source.reader.tree().size())?;
+    let &Source { reader, key, epoch, now_ms, .. } = source;
+    write_copied(Copied { reader, key, last, image, epoch, now_ms }, send)
+}
+
+/// The same, of what does not change any more.
+pub(super) fn write_copied(
+    source: Copied<'_>,
+    mut send: impl FnMut(Vec<u8>, u64, u64) -> bool,
+) -> Result<(), WriteError> {
+    let Copied { last, image, .. } = source;
     let log_id = source.key.log_id();
     let mut head = Head::genesis(log_id);
     let mut tree = Tree::default();

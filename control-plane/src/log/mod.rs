@@ -237,8 +237,8 @@ pub enum OpenError {
 }
 
 /// What to do about a damaged log.
-const RESTORE: &str = "Restore the data directory from its newest backup, or sled/ from the \
-                       verified segments/ in it; `docs/operations` has the steps";
+const RESTORE: &str = "Restore the data directory from its newest backup, or from what \
+                       `countersign backup salvage` reads of it; docs/operations.md has the steps";
 
 fn rolled_back(log_revision: u64, anchor: &Path, anchor_revision: u64) -> String {
     let anchor = anchor.display();

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use countersign_shared::id::LogId;
 
-use super::data_dir::read_identity;
+use super::data_dir::{Identity, read_identity};
 use super::disk::{self, DiskError};
 use super::frame;
 use super::segments::Segments;
@@ -19,6 +19,7 @@ use super::{Durability, Head, OpenError, StoredRecord};
 pub struct StillLog {
     path: PathBuf,
     log_id: LogId,
+    epoch: u64,
     _lock: Option<File>,
 }
 
@@ -37,8 +38,9 @@ pub enum StillError {
 impl StillLog {
     pub fn open(path: &Path) -> Result<Self, StillError> {
         let lock = lock(path)?;
-        let log_id = read_identity(path)?.ok_or_else(|| StillError::NoLog(path.to_owned()))?.log_id;
-        Ok(Self { path: path.to_owned(), log_id, _lock: lock })
+        let identity = read_identity(path)?.ok_or_else(|| StillError::NoLog(path.to_owned()))?;
+        let Identity { log_id, epoch } = identity;
+        Ok(Self { path: path.to_owned(), log_id, epoch, _lock: lock })
     }
 
     /// The id of the log in a data directory, which a process may be using.
@@ -49,6 +51,10 @@ impl StillLog {
 
     pub fn log_id(&self) -> LogId {
         self.log_id
+    }
+
+    pub fn epoch(&self) -> u64 {
+        self.epoch
     }
 
     /// Its sealed segments; none in a directory that has no folder for them.

@@ -65,22 +65,30 @@ impl Segments {
 
     /// All segments in order. One that is missing between two others, or at the start, is an error.
     pub fn list(&self) -> Result<Vec<Segment>, SegmentError> {
+        match self.list_whole()? {
+            (segments, None) => Ok(segments),
+            (_, Some(error)) => Err(error),
+        }
+    }
+
+    /// The segments in order that follow one another from the start, and why there are no more of them,
+    /// where there are files that do not.
+    pub fn list_whole(&self) -> Result<(Vec<Segment>, Option<SegmentError>), DiskError> {
         let mut segments = Vec::new();
         let mut next = 1;
         for name in disk::names(&self.directory)?.iter().filter(|name| name.ends_with(SUFFIX)) {
             let path = self.directory.join(name);
-            let (first_revision, last_revision) =
-                parse_name(name).ok_or_else(|| corrupt(&path, "its name is not two revisions"))?;
+            let Some((first_revision, last_revision)) = parse_name(name) else {
+                return Ok((segments, Some(corrupt(&path, "its name is not two revisions"))));
+            };
             if first_revision != next || last_revision < first_revision {
-                return Err(corrupt(
-                    &path,
-                    &format!("the segment from revision {next} is expected"),
-                ));
+                let what = format!("the segment from revision {next} is expected");
+                return Ok((segments, Some(corrupt(&path, &what))));
             }
             next = last_revision + 1;
             segments.push(Segment { first_revision, last_revision, path });
         }
-        Ok(segments)
+        Ok((segments, None))
     }
 
     /// Reads a segment and verifies everything in it.

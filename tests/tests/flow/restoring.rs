@@ -126,3 +126,45 @@ async fn a_log_is_not_restored_where_a_secret_lived_that_is_forgotten() {
     assert_eq!(plane.revision(), next);
     plane.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_can_be_read_of_a_damaged_directory_is_restored_and_signed_with() {
+    let mut gateway = Gateway::signing_orders_with(&ORDERS).await;
+    let revision = gateway.plane.revision();
+    let data = gateway.plane.data_dir().to_owned();
+    gateway.plane.stop().await;
+
+    let cli = Cli::to(&gateway.plane.uri());
+    let scratch = tempfile::tempdir().unwrap();
+    let file = scratch.path().join("salvaged.backup");
+    let line = format!("backup salvage --data-dir {} --to {}", data.display(), file.display());
+    let told = cli.json(&line);
+    assert_eq!((&told["revision"], &told["lost_revisions"]), (&revision.into(), &0.into()));
+    let twice = cli.say(&line);
+    assert!(twice.status == 1 && twice.stderr.contains("is there already"), "{twice:?}");
+
+    let master = data.join("master.key");
+    let restored = restore(&cli, &file, "restored", "", &master);
+    gateway.plane.go_on_from(&restored.directory).await;
+    assert_eq!(gateway.plane.revision(), revision);
+    gateway.node.shutdown().await;
+    let accept = restored.told["accept_log"].as_str().unwrap().to_owned();
+    let uri = gateway.plane.uri();
+    gateway.node = node_with(&uri, "node-1", |it| it.accept_log = Some(accept)).await;
+    gateway.reached(revision).await;
+    assert_eq!(gateway.get("/orders").await.status, 200);
+    ORDERS.assert_signed(&gateway.backend.last());
+    gateway.end().await;
+
+    // Nothing is left but the keys.
+    for gone in ["sled", "segments"] {
+        std::fs::remove_dir_all(restored.directory.join(gone)).unwrap();
+    }
+    let second = scratch.path().join("nothing.backup");
+    let directory = restored.directory.display();
+    let refused =
+        cli.say(&format!("backup salvage --data-dir {directory} --to {}", second.display()));
+    assert_eq!(refused.status, 1);
+    assert!(refused.stderr.contains("no record can be read"), "{}", refused.stderr);
+    assert!(!second.exists());
+}

@@ -1,6 +1,8 @@
 //! `countersign backup`: a copy of the log and of the wrapped data keys, in one file.
 
 mod create;
+mod new_file;
+mod salvage;
 mod verify;
 
 use std::fs::File;
@@ -19,12 +21,14 @@ pub(super) const NO_MASTER_KEY: &str = "the master key is not in it: keep that o
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     Create(create::Create),
+    Salvage(salvage::Salvage),
     Verify(verify::Verify),
 }
 
 pub(super) async fn run(verb: Verb, globals: &Globals) -> Result<(), Failure> {
     match verb {
         Verb::Create(args) => create::run(args, globals).await,
+        Verb::Salvage(args) => salvage::run(args, globals).await,
         Verb::Verify(args) => verify::run(args, globals).await,
     }
 }
