@@ -7,7 +7,7 @@ import { Link, match, path } from './router';
 import { logOut, may, who } from './session';
 import { t } from './texts';
 import { theme, toggleTheme } from './theme';
-import { Empty, IconButton, LOCAL } from './ui/basics';
+import { Empty, IconButton, LOCAL, PageHead } from './ui/basics';
 import { Icon, Mark } from './ui/icons';
 import { AccessPage } from './pages/access';
 import { ApiPage, ApisPage } from './pages/apis';
@@ -119,5 +119,5 @@ function Page() {
   if (needs && !may(needs)) return <Empty title={t.app.notForYou}>{t.app.notForYouHint}</Empty>;
   const page = pages[path.value];
   if (page) return page();
-  return <Empty title={t.app.notFound}>{t.app.notFoundHint}</Empty>;
+  return <><PageHead title={t.app.notFound} lead={t.app.notFoundHint} /><Link to="/">{t.overview.title}</Link></>;
 }

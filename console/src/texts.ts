@@ -68,7 +68,7 @@ const en = {
   },
   login: {
     title: 'Log in',
-    lead: 'Show a token that an administrator made for you (countersign token create).',
+    lead: 'Show a token that an administrator made for you (countersign token create). Of a new control plane, the first one is in the file bootstrap-token of its data directory.',
     token: 'Token',
     tokenHint: 'It stays in the memory of this page, until you log out, reload or have been away for 15 minutes.',
     enter: 'Log in',
@@ -121,7 +121,7 @@ const en = {
     notBound: 'This key is not bound to any API',
     notBoundHint: 'Until it is bound, it signs nothing. Click Select API to choose the APIs whose requests it shall sign.',
     environment: 'Environment', api: 'API', group: 'API group', boundSince: 'Bound', state: 'State',
-    signs: 'signs', offline: 'offline', offlineHint: 'The API is offline in this environment. The key signs again when it is published.',
+    signs: 'signs', noNodeHint: 'No node serves this environment: nothing is proxied or signed there.', offline: 'offline', offlineHint: 'The API is offline in this environment. The key signs again when it is published.',
     replaceLead: 'The new secret signs at once on every node; the former one signs nothing any more. A backend that does not have the new one refuses requests until it does.',
     deleteTitle: (name: string) => `Delete ${name}?`,
     deleteFree: 'It is bound to no API, so no request changes. Its name and its key become free. This cannot be undone.',

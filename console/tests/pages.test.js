@@ -8,6 +8,7 @@ import { axe, browser, dev, open } from './support.js';
 const PICTURES = process.env.SCREENSHOTS;
 let chrome;
 let plane;
+let load;
 
 before(async () => {
   [chrome, plane] = await Promise.all([browser(), dev()]);
@@ -29,17 +30,25 @@ before(async () => {
   for (const [name, ...where] of [['ann', 'admin'], ['bob', 'operator', '--env', 'STAGING', '--group', 'shop'], ['ci', 'key-admin']]) await plane.cli('operator', 'grant', name, '--role', ...where);
   for (const [name, remark] of [['bob', 'laptop'], ['ci', 'nightly rotation'], ['dave', 'new here']]) await plane.cli('token', 'create', name, '--remark', remark);
   await plane.cli('node', 'token', 'create', '--env', 'RELEASE', '--ttl', '1d', '--node', 'edge-2');
-  if (PICTURES) mkdirSync(PICTURES, { recursive: true });
+  if (PICTURES) {
+    mkdirSync(PICTURES, { recursive: true });
+    // So that the pictures show what nodes do.
+    load = setInterval(() => fetch(`${plane.proxy}/demo/hello`).then((answer) => answer.arrayBuffer()), 25);
+  }
 });
 
 after(async () => {
+  clearInterval(load);
   await chrome?.close();
   await plane?.end();
 });
 
 const first = (page, name) => page.getByRole('link', { name, exact: true }).first().click();
 const PAGES = [
-  ['overview', '/', (page) => page.getByText('Newest changes').waitFor()],
+  ['overview', '/', async (page) => {
+    await page.getByText('Newest changes').waitFor();
+    if (PICTURES) await page.locator('.tile', { hasText: 'Signatures per second' }).getByText(/^[1-9]/).waitFor();
+  }],
   ['keys', '/keys', (page) => page.getByRole('link', { name: 'orders_2026' }).waitFor()],
   ['key-create', '/keys', (page) => page.getByRole('button', { name: 'Create Signature Key' }).click()],
   ['key', '/keys', async (page) => {
@@ -108,7 +117,7 @@ const PAGES = [
     await page.getByRole('button', { name: 'Explain' }).click();
     await page.getByText('The signature does not fit').waitFor();
   }],
-  ['not-found', '/nothing/here', (page) => page.getByText('There is no such page').waitFor()],
+  ['not-found', '/nothing/here', (page) => page.getByRole('heading', { name: 'There is no such page' }).waitFor()],
 ];
 
 for (const theme of ['light', 'dark']) {

@@ -40,7 +40,7 @@ export function ApisPage() {
     { name: 'group', title: t.apis.group, cell: (api) => api.apiGroupName },
     { name: 'route', title: t.bind.route, cell: (api) => <Route definition={api} /> },
     { name: 'backend', title: t.apis.backend, cell: (api) => <code>{target(api)}</code> },
-    { name: 'published', title: t.apis.published, cell: (api) => (api.publishedIn.length ? <span class="badges">{api.publishedIn.map((one) => <Badge key={one} kind="good">{one}</Badge>)}</span> : <span class="muted">{t.apis.nowhere}</span>) },
+    { name: 'published', title: t.apis.published, cell: (api) => (api.publishedIn.length ? <span class="badges">{api.publishedIn.map((one) => <Badge key={one}>{one}</Badge>)}</span> : <span class="muted">{t.apis.nowhere}</span>) },
     { name: 'operation', title: t.common.operation, kind: 'actions', cell: (api) => may('operate') && <Button kind="link" label={`${t.apis.publish}: ${api.name}`} onClick={() => setPublishing(api)}>{t.apis.publish}</Button> },
   ];
   const noGroup = choices.data && choices.data.groups.length === 0;
@@ -87,7 +87,7 @@ export function ApiPage({ id }: { id: string }) {
   const columns: Column<Publication>[] = [
     { name: 'environment', title: t.keys.environment, wide: true, cell: (row) => <span class="strong">{row.environmentName}</span> },
     { name: 'route', title: t.bind.route, cell: (row) => <Route definition={row.definition} /> },
-    { name: 'key', title: t.apis.key, cell: (row) => (row.signatureKey ? <Link to={`/keys/${row.signatureKey}`}>{row.signatureKeyName}</Link> : <Badge kind="warn">{t.apis.unsigned}</Badge>) },
+    { name: 'key', title: t.apis.key, cell: (row) => (row.signatureKey ? <Link to={`/keys/${row.signatureKey}`}>{row.signatureKeyName}</Link> : <span><Badge kind="warn">{t.apis.unsigned}</Badge> {may('operate') && <Link to="/keys">{t.overview.bind}</Link>}</span>) },
     { name: 'published', title: t.apis.publishedAt, cell: (row) => <span><Time at={row.publishTime} ago /> {shown && shown.updateRevision > row.publishRevision && <Badge kind="warn" title={t.apis.draftHint}>{t.apis.draft}</Badge>}</span> },
     { name: 'operation', title: t.common.operation, kind: 'actions', cell: (row) => may('operate') && <Button kind="link" label={`${t.apis.offline}: ${row.environmentName}`} onClick={() => setOffline(row)}>{t.apis.offline}</Button> },
   ];

@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks';
 import { cli, curl } from '../cli';
 import { done, failed } from '../done';
 import { type Binding, DeleteBindingRequestSchema } from '../gen/countersign/v1/binding_pb';
+import { connected, spread } from '../live';
 import { useLoad, useRested } from '../load';
 import { Link } from '../router';
 import { bindings, keys } from '../rpc';
@@ -35,7 +36,7 @@ export function KeyPage({ id }: { id: string }) {
     { name: 'api', title: t.keys.api, wide: true, cell: (row) => <span class="strong">{row.apiName}</span> },
     { name: 'group', title: t.keys.group, cell: (row) => row.apiGroupName },
     { name: 'environment', title: t.keys.environment, cell: (row) => <Badge>{row.environmentName}</Badge> },
-    { name: 'state', title: t.keys.state, cell: (row) => <Badge kind={row.published ? 'good' : 'warn'} title={row.published ? undefined : t.keys.offlineHint}>{row.published ? t.keys.signs : t.keys.offline}</Badge> },
+    { name: 'state', title: t.keys.state, cell: (row) => <State binding={row} /> },
     { name: 'bound', title: t.keys.boundSince, cell: (row) => <Time at={row.bindTime} ago /> },
     { name: 'operation', title: t.common.operation, kind: 'actions', cell: (row) => may('operate') && <Button kind="link" label={`${t.keys.unbind}: ${row.apiName}`} onClick={() => setUnbinding([row])}>{t.keys.unbind}</Button> },
   ];
@@ -94,6 +95,12 @@ export function KeyPage({ id }: { id: string }) {
       {unbinding && <Unbind name={shown.name} keyId={shown.id} places={unbinding} onClose={() => { setUnbinding(undefined); setChosen(new Set()); }} />}
     </>
   );
+}
+
+function State({ binding }: { binding: Binding }) {
+  if (!binding.published) return <Badge kind="warn" title={t.keys.offlineHint}>{t.keys.offline}</Badge>;
+  if (connected.value === 'live' && spread(0n, binding.environmentName).all === 0) return <Badge kind="warn" title={t.keys.noNodeHint}>{t.spread.none}</Badge>;
+  return <Badge kind="good">{t.keys.signs}</Badge>;
 }
 
 function Unbind({ name, keyId, places, onClose }: { name: string; keyId: string; places: Binding[]; onClose: () => void }) {

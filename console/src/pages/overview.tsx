@@ -58,7 +58,7 @@ export function OverviewPage() {
               <section class="card flush" aria-labelledby="unsigned">
                 <div class="section-head"><h2 id="unsigned">{t.overview.unsignedTitle} <span class="count">{shown.unsigned.toLocaleString('en')}</span></h2></div>
                 <ul class="events">
-                  {shown.open.map((row) => <li key={row.api + row.environment} class="open-api"><Link to={`/apis/${row.api}`} class="strong">{row.apiName}</Link><span class="muted">{row.environmentName}</span><Route definition={row.definition ?? { method: 0, path: '', matchMode: MatchMode.NORMAL }} /></li>)}
+                  {shown.open.map((row) => <li key={row.api + row.environment} class="open-api"><Link to={`/apis/${row.api}`} class="strong">{row.apiName}</Link><span class="muted">{row.environmentName}</span><Route definition={row.definition ?? { method: 0, path: '', matchMode: MatchMode.NORMAL }} />{may('operate') && <><span class="push" /><Link to="/keys">{t.overview.bind}</Link></>}</li>)}
                   {shown.unsigned > shown.open.length && <li class="muted">{t.overview.more(shown.unsigned - shown.open.length)}</li>}
                 </ul>
               </section>

@@ -193,12 +193,15 @@ async function toClipboard(text: string): Promise<void> {
   }
 }
 
+/** Longer words may be broken: hyphens of flags are no place for it. */
+const WORD_MAX = 24;
+
 /** A line for a shell, to copy. */
 export function Command({ text, label }: { text: string; label: string }) {
   return (
     <div class="command">
       <span class="command-label">{label}</span>
-      <code tabIndex={0}>{text}</code>
+      <code tabIndex={0}>{text.split(/( )/).map((word, at) => (word.length < WORD_MAX ? <span key={at} class={word === ' ' ? undefined : 'word'}>{word}</span> : word))}</code>
       <Copy small text={text} label={t.common.copyThe(label)} />
     </div>
   );

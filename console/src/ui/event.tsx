@@ -17,7 +17,7 @@ export function subjectOf(event: Event): string {
   if (!value) return '';
   const text = (name: string) => (typeof value[name] === 'string' ? (value[name] as string) : '');
   if (event.payload.case === 'signatureKeyRenamed') return `${text('formerName')} → ${text('name')}`;
-  return text('name') || text('node') || '';
+  return text('name') || text('node') || text('operator') || '';
 }
 
 export function EventLine({ event, name }: { event: Event; name?: string }) {
