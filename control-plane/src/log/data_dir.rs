@@ -122,6 +122,15 @@ impl DataDir {
         Ok(epoch)
     }
 
+    /// The same, of a copy that was a replica's: from now on it is a log of its own.
+    pub fn go_on_alone(&mut self) -> Result<u64, DiskError> {
+        let epoch = self.begin_epoch()?;
+        if self.replica()?.is_some() {
+            self.cease_replica()?;
+        }
+        Ok(epoch)
+    }
+
     pub fn keystore_path(&self) -> PathBuf {
         self.path.join("keystore")
     }

@@ -224,7 +224,8 @@ pub enum OpenError {
     )]
     BlobsPresent { directory: PathBuf },
     #[error(
-        "{} is a replica's copy of a log in etcd: start with --log etcd, or give another directory",
+        "{} is a replica's copy of a log in etcd: start with --log etcd, or give another directory. Where \
+         that etcd is lost, `countersign log new-epoch` makes it a log of its own",
         directory.display()
     )]
     Replica { directory: PathBuf },

@@ -2,8 +2,9 @@
 //! `audit state --at`, and for a start without snapshots.
 //!
 //! ```text
-//! replay_log [--events N]          one million, unless told; ten million at most
+//! replay_log [--events N] [--keep DIR]     one million, unless told; ten million at most
 //! ```
+//! The directory is kept as a data directory, with its keystore and master key, for other tools.
 //!
 //! Makes a log on the disk, opens it (the whole chain and tree verified), scans it (each record read
 //! and hashed, and nothing made of it), and replays it, all in one run. The state must come out as the
@@ -15,11 +16,12 @@
     reason = "what cannot be measured ends the measurement"
 )]
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use countersign_control_plane::history::replay;
-use countersign_control_plane::keystore::MasterKey;
+use countersign_control_plane::keystore::Keystore;
 use countersign_control_plane::log::{
     CheckpointKey, DataDir, Durability, EventLog, LocalLog, LogReader,
 };
@@ -40,14 +42,15 @@ const READ_RECORDS: usize = 4_096;
 const BOUND_MAX: u64 = 10_000;
 
 fn main() {
-    let events = asked();
-    let directory = tempfile::tempdir().expect("a directory");
+    let (events, kept) = asked();
+    let scratch = tempfile::tempdir().expect("a directory");
+    let directory = kept.unwrap_or_else(|| scratch.path().to_owned());
     let begun = Instant::now();
-    let live = fill(&mut open(directory.path()), events);
+    let live = fill(&mut open(&directory), events);
     let filled = begun.elapsed();
 
     let begun = Instant::now();
-    let log = open(directory.path());
+    let log = open(&directory);
     let opened = begun.elapsed();
     let reader = log.reader();
 
@@ -78,21 +81,27 @@ fn main() {
     assert_eq!(found, live, "the replayed state is the one that was live");
 }
 
-fn asked() -> u64 {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let events = match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        [] => EVENTS,
-        ["--events", events] => events.parse().expect("--events has a number"),
-        _ => panic!("usage: replay_log [--events N]"),
-    };
+fn asked() -> (u64, Option<PathBuf>) {
+    let (mut events, mut kept) = (EVENTS, None);
+    let mut args = std::env::args().skip(1);
+    while let Some(arg) = args.next() {
+        let value = args.next();
+        match (arg.as_str(), value) {
+            ("--events", Some(value)) => events = value.parse().expect("--events has a number"),
+            ("--keep", Some(value)) => kept = Some(PathBuf::from(value)),
+            _ => panic!("usage: replay_log [--events N] [--keep DIR]"),
+        }
+    }
     assert!((1..=EVENTS_MAX).contains(&events), "1 to {EVENTS_MAX} events");
-    events
+    (events, kept)
 }
 
-fn open(directory: &std::path::Path) -> LocalLog {
+fn open(directory: &Path) -> LocalLog {
     let dir = DataDir::open(directory, LogId::from_bytes([1; 16])).expect("the directory opens");
-    let master = MasterKey::from_bytes([3; 32]);
-    let key = CheckpointKey::derive(&master, dir.log_id());
+    let master = dir.master_key(None).expect("a master key");
+    let keystore = Keystore::open(&dir.keystore_path(), &master, dir.log_id());
+    let seed = keystore.expect("the keystore opens").checkpoint_seed();
+    let key = CheckpointKey::from_seed(&seed, dir.log_id());
     LocalLog::open(dir, key, Durability::Full).expect("the log opens")
 }
 

@@ -13,7 +13,7 @@ use crate::failure::Failure;
 /// Run it once, with the control plane stopped, after a copy of a data directory was put in the place
 /// of a newer one. What was written after the copy is another history from then on: every node
 /// refuses the log until it is restarted with --accept-log, and none is told that the log was rolled
-/// back.
+/// back. A replica's copy of a log in etcd that is lost becomes a log of its own.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -30,7 +30,7 @@ pub(super) fn run(args: &NewEpoch, globals: &Globals) -> Result<(), Failure> {
     let log_id = StillLog::id_at(&args.data_dir).map_err(|error| failed(&error))?;
     let mut directory = DataDir::open(&args.data_dir, log_id).map_err(|error| failed(&error))?;
     let former = directory.epoch();
-    let epoch = directory.begin_epoch().map_err(|error| failed(&error))?;
+    let epoch = directory.go_on_alone().map_err(|error| failed(&error))?;
     let value = serde_json::json!({
         "log_id": log_id.to_string(), "former_epoch": former, "epoch": epoch,
     });

@@ -97,8 +97,8 @@ impl EtcdLog {
                 return Err(shared(
                     &config.prefix,
                     &format!(
-                        "there is none, while {} has the log {}. Give a new directory; or, if etcd has \
-                     lost it, restore etcd",
+                        "there is none, while {} has the log {}. Give a new directory; or, to have this \
+                         log there, move it (`countersign log migrate`); if etcd has lost it, see docs/replicas.md",
                         data_dir.display(),
                         here.log_id
                     ),

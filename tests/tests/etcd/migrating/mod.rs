@@ -207,6 +207,35 @@ async fn a_replicas_copy_becomes_the_log() {
     signs(&plane, &backend, REPORTS, revision).await;
 }
 
+#[tokio::test]
+async fn where_etcd_is_lost_a_copy_goes_on_in_a_new_epoch_and_moves_to_another_etcd() {
+    let (mut etcd, backend) = (Etcd::start(), Backend::start().await);
+    let kept = Kept::make(&backend).await;
+    kept.migrated(&kept.sled("one"), &etcd_place(&etcd));
+    let mut plane = kept.start("one", Some(&etcd)).await;
+    plane.management().create_key(&REPORTS).await;
+    let revision = plane.management().rebind("reports", "orders", RELEASE).await;
+    plane.process.stop().await;
+    etcd.kill();
+
+    let other = Etcd::start();
+    let said = kept.migrate(&kept.sled("one"), &etcd_place(&other));
+    assert_eq!(said.status, 1);
+    assert!(said.stderr.contains("is a replica's copy"), "{}", said.stderr);
+    let cli = Cli::to("http://127.0.0.1:9");
+    let declared = cli.json(&format!("log new-epoch --data-dir {}", kept.path("one").display()));
+    assert_eq!(declared["epoch"], 1);
+    let moved = kept.migrated(&kept.sled("one"), &etcd_place(&other));
+    assert_eq!((&moved["epoch"], &moved["secrets"]), (&json!(1), &json!(2)));
+    kept.verify_directory("one");
+    let plane = kept.start("two", Some(&other)).await;
+    signs(&plane, &backend, REPORTS, revision).await;
+    // The former one, were it to come back, is of an earlier epoch.
+    etcd.go_on();
+    let refusal = kept.refused_start("one", Some(&etcd)).await;
+    assert!(refusal.contains("epoch 0, while"), "{refusal}");
+}
+
 fn exists(path: &Path) -> bool {
     path.try_exists().unwrap()
 }
