@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::frame::{self, Frame};
-use super::{APPEND_BYTES_MAX, APPEND_RECORDS_MAX, Head, StoredRecord};
+use super::{APPEND_RECORDS_MAX, Head, StoredRecord};
 
 /// Frames that are written aside say no writer: which one it was stands in the log's own.
 const NO_WRITER: u64 = 0;
@@ -15,18 +15,18 @@ pub(crate) fn pack(before: Head, records: &[StoredRecord]) -> Vec<u8> {
     frames.into_iter().flat_map(|frame| frame.bytes).collect()
 }
 
-/// As many of the first records as one append may have.
-pub(crate) fn fitting(records: &[StoredRecord]) -> &[StoredRecord] {
+/// As many of the first records as one append may have, with so many bytes at most, but always one; and
+/// the others.
+pub(crate) fn split(
+    records: &[StoredRecord],
+    bytes_max: usize,
+) -> (&[StoredRecord], &[StoredRecord]) {
     let mut bytes = 0;
-    let count = records
-        .iter()
-        .take(APPEND_RECORDS_MAX)
-        .take_while(|record| {
-            bytes += record.bytes.len();
-            bytes <= APPEND_BYTES_MAX
-        })
-        .count();
-    records.get(..count).unwrap_or_default()
+    let fitting = records.iter().take(APPEND_RECORDS_MAX).take_while(|record| {
+        bytes += record.bytes.len();
+        bytes <= bytes_max
+    });
+    records.split_at(fitting.count().max(1).min(records.len()))
 }
 
 /// The frames in a run of bytes, verified to begin at a revision and to follow one another.

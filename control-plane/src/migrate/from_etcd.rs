@@ -13,8 +13,8 @@ use super::{
 use crate::clock;
 use crate::keystore::{Keystore, MasterKey, seed_of};
 use crate::log::{
-    CheckpointKey, DataDir, Durability, EventLog, FarLog, Head, Identity, LocalLog, Moving,
-    OWN_MASTER_KEY, StoredRecord, There, disk, pack, read_identity,
+    APPEND_BYTES_MAX, CheckpointKey, DataDir, Durability, EventLog, FarLog, Head, Identity,
+    LocalLog, Moving, OWN_MASTER_KEY, StoredRecord, There, disk, pack, read_identity,
 };
 use crate::recover::open_every_secret;
 
@@ -170,7 +170,7 @@ fn copy(
         let mut rest = records.as_slice();
         while !rest.is_empty() {
             tell(report, Doing::Copying, near.head().revision, until.revision)?;
-            let (together, later) = rest.split_at(pack::fitting(rest).len().max(1));
+            let (together, later) = pack::split(rest, APPEND_BYTES_MAX);
             append(near, together)?;
             rest = later;
         }

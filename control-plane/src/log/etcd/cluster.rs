@@ -4,7 +4,8 @@
 //! ```text
 //! PREFIX/identity       whose log it is: its id and its epoch
 //! PREFIX/head           the newest revision (8 bytes) and the chain's hash there (32 bytes)
-//! PREFIX/frames/REV     the frames of one append, by its first revision in 20 digits
+//! PREFIX/frames/REV     the frames of one append, by its first revision in 20 digits; of a log that
+//!                       was moved here, those of a part of it
 //! PREFIX/keyring        the keyring of all replicas, under the master key
 //! PREFIX/keys/ID        the data key of a secret, wrapped
 //! PREFIX/leader         who may append, under a lease: the replica, and its address
@@ -67,9 +68,6 @@ pub(crate) struct Tip {
 /// What one append is compared with, and what it writes.
 pub(super) struct Commit {
     pub(super) on: Tip,
-    /// The key of the leader, or whatever else says who may append,
-    pub(super) fenced_by: String,
-    /// and etcd's revision of it.
     pub(super) fence: i64,
     pub(super) head: Head,
     pub(super) frames: Vec<u8>,
@@ -160,13 +158,13 @@ impl Cluster {
     /// Otherwise returns the newest head. Once it was carried out it is not carried out again,
     /// so that it may be sent again when an answer is lost.
     pub(super) fn commit(&self, commit: Commit) -> Result<Result<Tip, Option<Tip>>, ClusterError> {
-        let Commit { on, fenced_by, fence, head, frames } = commit;
+        let Commit { on, fence, head, frames } = commit;
         let (head_key, frame_key) = (self.keys.head(), self.keys.frames(on.head.revision + 1));
         let transaction = TxnRequest {
             compare: vec![
                 unchanged(&head_key, on.mod_revision),
                 absent(&frame_key),
-                unchanged(&fenced_by, fence),
+                unchanged(&self.keys.leader(), fence),
             ],
             success: vec![put(&head_key, head_value(head), 0), put(&frame_key, frames.clone(), 0)],
             failure: vec![read(one(&head_key)), read(one(&frame_key))],
@@ -258,7 +256,7 @@ impl Keys {
         format!("{}/head", self.prefix)
     }
 
-    fn frames(&self, first: u64) -> String {
+    pub(super) fn frames(&self, first: u64) -> String {
         format!("{}/frames/{first:020}", self.prefix)
     }
 
@@ -318,7 +316,7 @@ fn parse_tip(key: &str, stored: &KeyValue) -> Result<Tip, ClusterError> {
         })
 }
 
-fn head_value(head: Head) -> Vec<u8> {
+pub(super) fn head_value(head: Head) -> Vec<u8> {
     let parts: [&[u8]; 2] = [&head.revision.to_be_bytes(), head.hash.as_bytes()];
     parts.concat()
 }

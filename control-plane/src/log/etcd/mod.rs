@@ -298,8 +298,7 @@ impl EventLog for EtcdLog {
         }
         let (frames, head, _) = frame::encode(fence.cast_unsigned(), before, records);
         let frames: Vec<u8> = frames.into_iter().flat_map(|frame| frame.bytes).collect();
-        let fenced_by = self.cluster.keys.leader();
-        match self.cluster.commit(Commit { on: self.tip, fenced_by, fence, head, frames }) {
+        match self.cluster.commit(Commit { on: self.tip, fence, head, frames }) {
             Ok(Ok(tip)) => self.tip = tip,
             Ok(Err(newest)) => {
                 self.followed_as = None;

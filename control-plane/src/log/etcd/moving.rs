@@ -16,16 +16,18 @@ use countersign_etcd::request::{absent, delete, holds, put, range, unchanged};
 use countersign_shared::id::{LogId, SecretId};
 use data_encoding::HEXLOWER;
 
-use super::cluster::{Cluster, ClusterError, Commit, EtcdConfig, Tip};
+use super::cluster::{Cluster, ClusterError, EtcdConfig, Tip, head_value};
 use super::keys::{EtcdKeys, TRANSACTION_KEYS};
 use super::lead;
 use crate::keystore::{Shared, SharedKeys, Unreached};
 use crate::log::data_dir::Identity;
-use crate::log::{ChainHash, Head, StoredRecord, pack};
+use crate::log::{APPEND_BYTES_MAX, ChainHash, Head, StoredRecord, pack};
 
 /// A leader that was killed is waited for so long: its lease runs out meanwhile.
 const LEADER_WAIT: Duration = Duration::from_secs(8);
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
+/// The records in one key: of those, a whole page is read in a moment on a slow line, too.
+const KEY_BYTES: usize = 64 * 1024;
 
 /// What there is under a prefix.
 #[derive(Debug)]
@@ -133,23 +135,39 @@ impl FarLog {
         Ok(())
     }
 
-    /// Appends what follows, as much as one append may have. Returns where it ends now.
+    /// Appends what follows, as much as one append may have, in keys that are read fast. Returns where
+    /// it ends now.
     pub(crate) fn append(
         &self,
         turn: Turn,
         on: Tip,
         records: &[StoredRecord],
     ) -> Result<Tip, ClusterError> {
-        let records = pack::fitting(records);
-        let Some(last) = records.last() else { return Ok(on) };
-        let commit = Commit {
-            on,
-            fenced_by: self.0.keys.moving(),
-            fence: turn.0,
-            head: Head { revision: last.revision, hash: last.hash },
-            frames: pack::pack(on.head, records),
-        };
-        self.0.commit(commit)?.map_err(|_| ClusterError::Changed)
+        let keys = &self.0.keys;
+        let (mut head, mut puts) = (on.head, Vec::new());
+        let (mut rest, _) = pack::split(records, APPEND_BYTES_MAX);
+        while let (together, later) = pack::split(rest, KEY_BYTES)
+            && let Some(last) = together.last()
+        {
+            puts.push(put(&keys.frames(head.revision + 1), pack::pack(head, together), 0));
+            head = Head { revision: last.revision, hash: last.hash };
+            rest = later;
+        }
+        puts.push(put(&keys.head(), head_value(head), 0));
+        let compare = vec![
+            self.of(turn),
+            unchanged(&keys.head(), on.mod_revision),
+            absent(&keys.frames(on.head.revision + 1)),
+        ];
+        match self.write(compare, puts) {
+            Ok(mod_revision) => Ok(Tip { head, mod_revision }),
+            // It was carried out, and the answer was lost.
+            Err(ClusterError::Changed) => {
+                let tip = self.0.tip(on.head)?;
+                if tip.head == head { Ok(tip) } else { Err(ClusterError::Changed) }
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// All of it is there: from now on control planes may go on from it.

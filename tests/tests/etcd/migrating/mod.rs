@@ -130,6 +130,16 @@ fn has(etcd: &Etcd, key: &str) -> bool {
     etcd.ask("kv/range", &asked.to_string()).contains("\"kvs\"")
 }
 
+/// How many data keys are in etcd.
+fn keys_in(etcd: &Etcd) -> usize {
+    let (from, before) = ("countersign/keys/", "countersign/keys0");
+    let asked = json!({
+        "key": BASE64.encode(from.as_bytes()), "range_end": BASE64.encode(before.as_bytes()),
+    });
+    let found: Value = serde_json::from_str(&etcd.ask("kv/range", &asked.to_string())).unwrap();
+    found["kvs"].as_array().map_or(0, Vec::len)
+}
+
 fn put(etcd: &Etcd, key: &str) {
     let pair =
         json!({ "key": BASE64.encode(key.as_bytes()), "value": BASE64.encode(b"something") });

@@ -9,8 +9,11 @@ use countersign_control_plane::log::{
     CheckpointKey, DataDir, Durability, EtcdAccess, EtcdConfig, EtcdLog, EventLog as _, LocalLog,
     StillLog,
 };
-use countersign_control_plane::migrate::{self, MigrateError, Migration, Moved, Report};
+use countersign_control_plane::migrate::{
+    self, Doing, MigrateError, Migration, Moved, Progress, Report,
+};
 use countersign_proto::convert::record_to_proto;
+use countersign_proto::v1::DeleteSignatureKeyRequest;
 use countersign_shared::event::{EnvironmentFields, Event, Origin, Record};
 use countersign_shared::id::{EnvironmentId, LogId};
 use countersign_shared::stamp::Stamp;
@@ -18,8 +21,8 @@ use countersign_shared::text::{ActedAs, Actor, EnvironmentName, Reason, Remark};
 use countersign_tests::{Backend, Etcd, Process, eventually};
 use prost::Message as _;
 
-use super::{Kept, etcd_place, exists, has, signs};
-use crate::ORDERS;
+use super::{Kept, etcd_place, exists, has, keys_in, signs};
+use crate::{ORDERS, RELEASE, REPORTS};
 
 /// So many appends of these in etcd, at least three.
 const MORE_EVENTS: u64 = 9_000;
@@ -150,6 +153,37 @@ async fn a_migration_goes_on_wherever_it_was_stopped_and_both_sides_never_start(
     kept.verify_directory("two");
     let plane = kept.start("two", None).await;
     signs(&plane, &backend, ORDERS, first).await;
+}
+
+#[tokio::test]
+async fn a_log_that_goes_on_by_itself_after_a_stop_is_moved_with_what_it_has_then() {
+    let (etcd, backend) = (Etcd::start(), Backend::start().await);
+    let mut kept = Kept::make(&backend).await;
+    kept.grow("one");
+    let there = kept.migration(&etcd, "one");
+    let stopped = tokio::task::spawn_blocking(move || {
+        let begun = |progress: Progress| progress.doing != Doing::Copying || progress.revision == 0;
+        let stopped = migrate::to_etcd(&there, &mut { begun });
+        (stopped, etcd)
+    });
+    let (stopped, etcd) = stopped.await.unwrap();
+    assert!(matches!(stopped, Err(MigrateError::Stopped)), "{stopped:?}");
+    assert!(has(&etcd, "countersign/head") && !has(&etcd, "countersign/identity"));
+
+    let mut plane = kept.start("one", None).await;
+    let management = plane.management();
+    management.create_key(&REPORTS).await;
+    let revision = management.rebind("reports", "orders", RELEASE).await;
+    let forgotten =
+        DeleteSignatureKeyRequest { signature_key: "orders".into(), ..Default::default() };
+    management.signature_keys().delete_signature_key(forgotten).await.unwrap();
+    plane.process.stop().await;
+    let moved = kept.migrated(&kept.sled("one"), &etcd_place(&etcd));
+    assert_eq!(moved["secrets"], 1, "{moved}");
+    assert!(moved["copied"].as_u64().unwrap() < moved["revision"].as_u64().unwrap());
+    assert_eq!(keys_in(&etcd), 1, "of the deleted one nothing is there any more");
+    let plane = kept.start("two", Some(&etcd)).await;
+    signs(&plane, &backend, REPORTS, revision).await;
 }
 
 #[tokio::test]
