@@ -53,9 +53,9 @@ const en = {
   },
   done: { title: 'What was just done', undo: 'Undo', undoFailed: 'It could not be undone', cli: 'CLI', curl: 'curl', showLines: 'CLI and curl', hideLines: 'Hide' },
   failures: {
-    unreachable: 'The control plane cannot be reached. Nothing was changed.',
+    unreachable: 'The control plane cannot be reached.',
     remedies: {
-      UNAVAILABLE: 'The console tries again by itself. If it stays so, look whether the control plane runs.',
+      UNAVAILABLE: 'The console reads again by itself. If it stays so, look whether the control plane runs. Look whether a change was made before you repeat it.',
       API_NOT_PUBLISHED: 'Publish the API in this environment first, then bind the key.',
       API_ALREADY_BOUND: 'Choose to replace the bound key, or unbind it first.',
       KEY_STILL_BOUND: 'Unbind it first, or delete it together with its bindings.',

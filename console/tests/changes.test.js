@@ -131,17 +131,41 @@ test('what others do appears by itself, and a form that is older than it says so
   await dialog.getByRole('button', { name: 'Keep mine' }).click();
   await dialog.getByRole('button', { name: 'OK' }).click();
   await until('mine', async () => (await plane.cli('group', 'get', 'shop')).includes('mine'));
+
+  // The same of an API and an environment, where what is there is loaded.
+  await plane.cli('env', 'create', 'SHARED');
+  for (const [path, edit, ...update] of [['/environments', 'Edit: SHARED', 'env', 'update', 'SHARED'], ['/apis', 'Edit', 'api', 'update', 'shop/invoices']]) {
+    await page.goto(plane.console + path);
+    if (path === '/apis') await page.getByRole('link', { name: 'invoices' }).click();
+    await page.getByRole('button', { name: edit, exact: true }).click();
+    await dialog.getByLabel('Remark').fill('mine');
+    await plane.cli(...update, '--remark', 'theirs');
+    await dialog.getByRole('button', { name: 'OK' }).click();
+    await dialog.getByText('Somebody else changed this meanwhile').waitFor();
+    await dialog.getByRole('button', { name: 'Load what is there' }).click();
+    assert.equal(await dialog.getByLabel('Remark').inputValue(), 'theirs');
+  }
   await page.context().close();
 });
 
 test('a control plane that restarts is missed and found again', async () => {
   const page = await open(chrome, plane, { path: '/keys' });
   await page.getByText('Live').first().waitFor();
+  await page.getByRole('button', { name: 'Create Signature Key' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Name').fill('over_restart');
   await plane.stop();
   await page.getByText('Connection lost').waitFor();
-  await page.getByRole('link', { name: 'first', exact: true }).waitFor();
+  await page.getByRole('link', { name: 'first', exact: true, includeHidden: true }).waitFor();
+  // What was typed stays, and is sent once more where it was refused.
+  await dialog.getByRole('button', { name: 'OK' }).click();
+  await dialog.getByText('The control plane cannot be reached').waitFor();
   await plane.start();
   await page.getByText('Live').first().waitFor();
+  await dialog.getByRole('button', { name: 'OK' }).click();
+  await page.getByRole('heading', { name: 'Keep this secret now' }).waitFor();
+  await page.getByRole('button', { name: 'Done' }).click();
+  await page.getByRole('link', { name: 'over_restart' }).waitFor();
   await plane.cli('key', 'create', 'after_restart', '--type', 'hmac');
   await page.getByRole('link', { name: 'after_restart' }).waitFor();
   await page.context().close();

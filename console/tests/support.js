@@ -92,6 +92,23 @@ export async function controlPlane(more = [], scheme = 'http') {
   };
 }
 
+/** A node of that control plane, which can be held and let go on. */
+export async function node(plane, name) {
+  const status = `127.0.0.1:${await freePort()}`;
+  const child = spawn(BINARY, ['data-plane', '--node', name, '--control-plane', plane.grpc, '--proxy-listen', `127.0.0.1:${await freePort()}`, '--status-listen', status, '--log-level', 'warn'], { stdio: 'ignore' });
+  await until(`node ${name}`, async () => (await fetch(`http://${status}/ready`)).ok);
+  return {
+    hold: () => child.kill('SIGSTOP'),
+    goOn: () => child.kill('SIGCONT'),
+    async end() {
+      const ended = new Promise((done) => child.once('exit', done));
+      child.kill('SIGCONT');
+      child.kill('SIGINT');
+      await ended;
+    },
+  };
+}
+
 /** A control plane under TLS: operators come with tokens, which are made by its first admin. */
 export async function secured() {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-ca-'));
@@ -154,8 +171,8 @@ export async function browser() {
 }
 
 /** A page that notes every request to elsewhere and every error. */
-export async function open(chrome, plane, { theme = 'light', size = { width: 1360, height: 850 }, path = '/', clock = false } = {}) {
-  const context = await chrome.newContext({ viewport: size, colorScheme: theme, reducedMotion: 'reduce', ignoreHTTPSErrors: true, permissions: ['clipboard-read', 'clipboard-write'] });
+export async function open(chrome, plane, { theme = 'light', size = { width: 1360, height: 850 }, path = '/', clock = false, timezone } = {}) {
+  const context = await chrome.newContext({ viewport: size, timezoneId: timezone, colorScheme: theme, reducedMotion: 'reduce', ignoreHTTPSErrors: true, permissions: ['clipboard-read', 'clipboard-write'] });
   const page = await context.newPage();
   page.setDefaultTimeout(WAIT_MS_MAX);
   page.wrong = [];
