@@ -4,7 +4,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { Deeds } from './done';
 import { connected, head } from './live';
 import { Link, match, path } from './router';
-import { logOut, may, who } from './session';
+import { logOut, may, type Right, who } from './session';
 import { t } from './texts';
 import { theme, toggleTheme } from './theme';
 import { Empty, IconButton, LOCAL, PageHead } from './ui/basics';
@@ -21,7 +21,7 @@ import { NodesPage } from './pages/nodes';
 import { OverviewPage } from './pages/overview';
 import { VerifyPage } from './pages/verify';
 
-const NAV: { title?: string; pages: { to: string; title: string; icon: string; needs?: string }[] }[] = [
+const NAV: { title?: string; pages: { to: string; title: string; icon: string; needs?: Right }[] }[] = [
   { pages: [{ to: '/', title: t.overview.title, icon: 'overview' }] },
   {
     title: t.app.publishing,

@@ -5,10 +5,32 @@ import { computed, signal } from '@preact/signals';
 const IDLE_MS_MAX = 15 * 60_000;
 const LOCAL_ACTOR = 'console';
 
+export type Right = 'view' | 'audit' | 'operate' | 'keys' | 'define' | 'administer';
+
+/** Rights in some environments and for some API groups, by name; none named: in all of them. */
+export interface Granted {
+  rights: readonly Right[];
+  environments: readonly string[];
+  groups: readonly string[];
+}
+
+/** Stands for any name: somewhere is enough. */
+export const ANY = Symbol('any');
+
+/** What a right is needed for, by name. Left out: for all of them. */
+export interface Where {
+  environment?: string | typeof ANY;
+  group?: string | typeof ANY;
+}
+
+const SOMEWHERE: Where = { environment: ANY, group: ANY };
+/** The log, the keys and who may do what are everybody's. */
+const EVERYWHERE: readonly Right[] = ['audit', 'keys', 'administer'];
+
 export interface Who {
   name: string;
-  /** What it may do; undefined: everything, as on a machine of one's own. */
-  permissions?: ReadonlySet<string>;
+  /** What it may do and where; undefined: everything, as on a machine of one's own. */
+  grants?: Granted[];
   roles: string[];
   /** When what it showed stops being good. */
   expires?: Date;
@@ -50,8 +72,15 @@ export function watchIdleness(): void {
   }, 5_000);
 }
 
-/** Whether something is offered. The control plane decides by itself anyway. */
-export function may(permission: string): boolean {
-  const permissions = who.value?.permissions;
-  return permissions === undefined || permissions.has(permission);
+/** Whether something is offered: as docs/security.md says which role may do what, and where. The
+    control plane decides by itself anyway. */
+export function may(right: Right, where: Where = EVERYWHERE.includes(right) ? {} : SOMEWHERE): boolean {
+  const holds = (names: readonly string[], name: string | typeof ANY | undefined) => names.length === 0 || name === ANY || (name !== undefined && names.includes(name));
+  const grants = who.value?.grants;
+  return grants === undefined || grants.some((one) => one.rights.includes(right) && holds(one.environments, where.environment) && holds(one.groups, where.group));
+}
+
+/** Where a publication or a binding is. */
+export function placeOf(row: { environmentName: string; apiGroupName: string }): Where {
+  return { environment: row.environmentName, group: row.apiGroupName };
 }

@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { axe, BINARY, browser, freePort, logIn, secured, until } from './support.js';
+import { axe, BINARY, bootstrapped, browser, freePort, logIn, secured, until } from './support.js';
 
 let chrome;
 let plane;
@@ -193,4 +193,28 @@ test('who is no admin is offered none of it', async () => {
   const other = await logIn(chrome, plane, viewer, '/access');
   await other.getByText('Your role does not allow this page').waitFor();
   await other.context().close();
+});
+
+test('the first admin of a new control plane is made here with the token that it has written', async () => {
+  const fresh = await bootstrapped();
+  try {
+    const page = await logIn(chrome, fresh, fresh.bootstrap(), '/access');
+    await page.getByRole('button', { name: 'Give a Role' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Operator').fill('ann');
+    await dialog.getByLabel('Role').selectOption('admin');
+    await dialog.getByRole('button', { name: 'OK', exact: true }).click();
+    await row(page, 'Roles', /ann admin/).waitFor();
+    await page.getByRole('button', { name: 'Create Token' }).click();
+    await dialog.getByLabel('Operator').fill('ann');
+    await dialog.getByRole('button', { name: 'OK', exact: true }).click();
+    const theirs = await logIn(chrome, fresh, await page.getByTestId('secret').innerText(), '/access');
+    await theirs.locator('.who').getByText('admin', { exact: true }).waitFor();
+    // Once she has called, the first token is void.
+    await page.getByText('The token is not accepted any more').waitFor();
+    await theirs.context().close();
+    await page.context().close();
+  } finally {
+    await fresh.end();
+  }
 });

@@ -84,6 +84,46 @@ test('an operator binds, and is not offered to create a key', async () => {
   await page.context().close();
 });
 
+test('who operates in one environment and for one group is offered that, and nothing elsewhere', async () => {
+  await plane.cli('env', 'create', 'STAGING');
+  await plane.cli('group', 'create', 'back');
+  await plane.cli('api', 'create', 'ledger', '--group', 'back', '--method', 'GET', '--path', '/ledger', '--backend', 'http://127.0.0.1:9');
+  for (const api of ['shop/orders', 'back/ledger']) await plane.cli('api', 'publish', api, '--env', 'STAGING');
+  await plane.cli('operator', 'grant', 'scoped', '--role', 'operator', '--env', 'STAGING', '--group', 'shop');
+  const { bearer } = await plane.token('scoped');
+  const page = await logIn(bearer);
+  await toKey(page);
+  await page.getByRole('button', { name: 'Select API' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByRole('checkbox', { name: 'Choose orders' }).check();
+  assert.deepEqual(await dialog.getByLabel('Environment').locator('option').allInnerTexts(), ['STAGING']);
+  assert.ok(await dialog.getByRole('checkbox', { name: 'Choose ledger' }).isDisabled());
+  await dialog.getByRole('button', { name: 'OK', exact: true }).click();
+  await page.getByText('partners is bound to orders.').waitFor();
+  await page.getByRole('row', { name: /STAGING/ }).getByRole('button', { name: 'Unbind: orders' }).waitFor();
+  await page.getByRole('link', { name: 'APIs', exact: true }).click();
+  await page.getByRole('button', { name: 'Publish: orders' }).click();
+  await dialog.getByRole('option', { name: 'STAGING' }).waitFor({ state: 'attached' });
+  assert.deepEqual(await dialog.getByLabel('Environment').locator('option').allInnerTexts(), ['STAGING']);
+  await page.keyboard.press('Escape');
+  await none(page, 'Publish: ledger', /^Create /);
+  await assert.rejects(plane.as(bearer, 'bind', 'partners', '--api', 'back/ledger', '--env', 'STAGING'), /NOT_PERMITTED|may not|not allowed|right/);
+  await page.context().close();
+});
+
+test('an admin of one environment is offered neither the log nor roles, and its page stays connected', async () => {
+  await plane.cli('operator', 'grant', 'local-admin', '--role', 'admin', '--env', 'RELEASE');
+  const { bearer } = await plane.token('local-admin');
+  const page = await logIn(bearer, '/environments');
+  await page.getByRole('button', { name: 'Edit: RELEASE' }).waitFor();
+  await page.getByText('Live').first().waitFor();
+  for (const name of ['Audit', 'Access']) assert.equal(await page.getByRole('link', { name }).count(), 0, name);
+  await none(page, 'Edit: STAGING', /^Create /);
+  await plane.cli('env', 'create', 'LATER');
+  await page.getByRole('link', { name: 'LATER' }).waitFor();
+  await page.context().close();
+});
+
 test('a key-admin creates keys, and is not offered to bind them', async () => {
   const { page, bearer } = await entered('key-admin');
   await page.getByRole('button', { name: 'Create Signature Key' }).click();

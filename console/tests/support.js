@@ -111,6 +111,14 @@ export async function node(plane, name) {
 
 /** A control plane under TLS: operators come with tokens, which are made by its first admin. */
 export async function secured() {
+  const plane = await bootstrapped();
+  const { bearer } = await plane.operator('ann', 'admin');
+  plane.becomes(bearer);
+  return plane;
+}
+
+/** The same before its first admin: whoever asks shows the token that it has written. */
+export async function bootstrapped() {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-ca-'));
   await run(['ca', 'init', '--dir', folder]);
   await run(['ca', 'init', '--dir', join(folder, 'nodes')]);
@@ -121,6 +129,11 @@ export async function secured() {
   const end = plane.end;
   let shown = join(plane.data, 'bootstrap-token');
   plane.cli = (...words) => run(['--control-plane', plane.grpc, '--control-plane-ca', plane.ca, '--token-file', shown, ...words]);
+  plane.as = (bearer, ...words) => {
+    const file = join(folder, 'another.token');
+    writeFileSync(file, bearer, { mode: 0o600 });
+    return run(['--control-plane', plane.grpc, '--control-plane-ca', plane.ca, '--token-file', file, ...words]);
+  };
   plane.token = async (name, ttl = '1h') => JSON.parse(await plane.cli('token', 'create', name, '--ttl', ttl, '-o', 'json'));
   plane.operator = async (name, role, ttl) => {
     await plane.cli('operator', 'grant', name, '--role', role);
@@ -130,9 +143,11 @@ export async function secured() {
     await end();
     rmSync(folder, { recursive: true, force: true });
   };
-  const { bearer } = await plane.operator('ann', 'admin');
-  shown = join(folder, 'ann.token');
-  writeFileSync(shown, bearer, { mode: 0o600 });
+  plane.bootstrap = () => readFileSync(shown, 'utf8').trim();
+  plane.becomes = (bearer) => {
+    shown = join(folder, 'admin.token');
+    writeFileSync(shown, bearer, { mode: 0o600 });
+  };
   return plane;
 }
 

@@ -5,14 +5,17 @@ import { done } from '../done';
 import { type Api, type Publication, PublishApiRequestSchema, TakeApiOfflineRequestSchema } from '../gen/countersign/v1/api_pb';
 import { useLoad } from '../load';
 import { apis, environments } from '../rpc';
+import { may } from '../session';
 import { t } from '../texts';
 import { Button, Command, Field, Select, Wrong } from '../ui/basics';
 import { Dialog } from '../ui/dialog';
 import { useCall } from './key_change';
 
 export function PublishDialog({ api, onClose }: { api: Api; onClose: () => void }) {
-  const [environment, setEnvironment] = useState('RELEASE');
+  const [picked, setEnvironment] = useState('RELEASE');
   const list = useLoad((signal) => environments.listEnvironments({ pageSize: 1000 }, { signal }), []);
+  const names = (list.data?.environments ?? []).map((one) => one.name).filter((one) => may('operate', { environment: one, group: api.apiGroupName }));
+  const environment = names.includes(picked) ? picked : (names[0] ?? picked);
   const name = `${api.apiGroupName}/${api.name}`;
   const line = cli('api', 'publish', name, ['--env', environment]);
   const wasPublished = api.publishedIn.includes(environment);
@@ -28,7 +31,7 @@ export function PublishDialog({ api, onClose }: { api: Api; onClose: () => void 
     <Dialog title={t.apis.publishTitle(api.name)} size="small" onClose={onClose} onSubmit={run} footer={<><Button onClick={onClose}>{t.common.cancel}</Button><Button kind="primary" type="submit" busy={busy}>{t.apis.publish}</Button></>}>
       {failure && <Wrong failure={failure} />}
       <p class="muted">{t.apis.publishLead}</p>
-      <Field label={t.apis.publishIn}>{(ids) => <Select {...ids} value={environment} onPick={setEnvironment} options={(list.data?.environments ?? []).map((one): [string, string] => [one.name, one.name])} />}</Field>
+      <Field label={t.apis.publishIn}>{(ids) => <Select {...ids} value={environment} onPick={setEnvironment} options={names.map((one) => [one, one])} />}</Field>
       <Command label={t.bind.cliLabel} text={line} />
     </Dialog>
   );

@@ -6,7 +6,7 @@ import { done } from '../done';
 import { useLoad, useRested } from '../load';
 import { Link, go, query, setQuery } from '../router';
 import { apis, environments, groups } from '../rpc';
-import { may } from '../session';
+import { ANY, may, placeOf, type Where } from '../session';
 import { t } from '../texts';
 import { Badge, Button, Empty, PageHead, Search, Select, Time, Wrong } from '../ui/basics';
 import { Route } from '../ui/route';
@@ -41,7 +41,7 @@ export function ApisPage() {
     { name: 'route', title: t.bind.route, cell: (api) => <Route definition={api} /> },
     { name: 'backend', title: t.apis.backend, cell: (api) => <code>{target(api)}</code> },
     { name: 'published', title: t.apis.published, cell: (api) => (api.publishedIn.length ? <span class="badges">{api.publishedIn.map((one) => <Badge key={one}>{one}</Badge>)}</span> : <span class="muted">{t.apis.nowhere}</span>) },
-    { name: 'operation', title: t.common.operation, kind: 'actions', cell: (api) => may('operate') && <Button kind="link" label={`${t.apis.publish}: ${api.name}`} onClick={() => setPublishing(api)}>{t.apis.publish}</Button> },
+    { name: 'operation', title: t.common.operation, kind: 'actions', cell: (api) => may('operate', { environment: ANY, group: api.apiGroupName }) && <Button kind="link" label={`${t.apis.publish}: ${api.name}`} onClick={() => setPublishing(api)}>{t.apis.publish}</Button> },
   ];
   const noGroup = choices.data && choices.data.groups.length === 0;
   const create = may('define') && !noGroup && <Button kind="primary" icon="plus" onClick={() => setCreating(true)}>{t.apis.create}</Button>;
@@ -66,7 +66,7 @@ export function ApisPage() {
           <Pager from={(tokens.length - 1) * PAGE} shown={rows.length} total={Number(list.data?.totalSize)} onBack={tokens.length > 1 ? () => setTokens(tokens.slice(0, -1)) : undefined} onOn={list.data?.nextPageToken ? () => setTokens([...tokens, list.data!.nextPageToken]) : undefined} />
         </div>
       )}
-      {creating && <ApiForm groups={choices.data?.groups ?? []} group={group} onClose={() => setCreating(false)} />}
+      {creating && <ApiForm groups={(choices.data?.groups ?? []).filter((one) => may('define', { environment: ANY, group: one.name }))} group={group} onClose={() => setCreating(false)} />}
       {publishing && <PublishDialog api={publishing} onClose={() => setPublishing(undefined)} />}
     </>
   );
@@ -87,20 +87,21 @@ export function ApiPage({ id }: { id: string }) {
   const columns: Column<Publication>[] = [
     { name: 'environment', title: t.keys.environment, wide: true, cell: (row) => <span class="strong">{row.environmentName}</span> },
     { name: 'route', title: t.bind.route, cell: (row) => <Route definition={row.definition} /> },
-    { name: 'key', title: t.apis.key, cell: (row) => (row.signatureKey ? <Link to={`/keys/${row.signatureKey}`}>{row.signatureKeyName}</Link> : <span><Badge kind="warn">{t.apis.unsigned}</Badge> {may('operate') && <Link to="/keys">{t.overview.bind}</Link>}</span>) },
+    { name: 'key', title: t.apis.key, cell: (row) => (row.signatureKey ? <Link to={`/keys/${row.signatureKey}`}>{row.signatureKeyName}</Link> : <span><Badge kind="warn">{t.apis.unsigned}</Badge> {may('operate', placeOf(row)) && <Link to="/keys">{t.overview.bind}</Link>}</span>) },
     { name: 'published', title: t.apis.publishedAt, cell: (row) => <span><Time at={row.publishTime} ago /> {shown && shown.updateRevision > row.publishRevision && <Badge kind="warn" title={t.apis.draftHint}>{t.apis.draft}</Badge>}</span> },
-    { name: 'operation', title: t.common.operation, kind: 'actions', cell: (row) => may('operate') && <Button kind="link" label={`${t.apis.offline}: ${row.environmentName}`} onClick={() => setOffline(row)}>{t.apis.offline}</Button> },
+    { name: 'operation', title: t.common.operation, kind: 'actions', cell: (row) => may('operate', placeOf(row)) && <Button kind="link" label={`${t.apis.offline}: ${row.environmentName}`} onClick={() => setOffline(row)}>{t.apis.offline}</Button> },
   ];
   const crumbs = <Link to="/apis">{t.apis.title}</Link>;
   if (!shown) return <><PageHead title="…" crumbs={crumbs} />{api.failure ? <Wrong failure={api.failure} onRetry={api.reload} /> : <Skeleton />}</>;
+  const ofGroup: Where = { environment: ANY, group: shown.apiGroupName };
   const name = `${shown.apiGroupName}/${shown.name}`;
   const line = cli('api', 'delete', name, shown.publishedIn.length > 0 && '--force');
   return (
     <>
       <PageHead title={shown.name} crumbs={crumbs} lead={shown.remark}>
-        {may('define') && <Button onClick={() => setDialog('edit')}>{t.common.edit}</Button>}
-        {may('define') && <Button kind="danger" onClick={() => setDialog('delete')}>{t.common.delete}</Button>}
-        {may('operate') && <Button kind="primary" onClick={() => setDialog('publish')}>{t.apis.publish}</Button>}
+        {may('define', ofGroup) && <Button onClick={() => setDialog('edit')}>{t.common.edit}</Button>}
+        {may('define', ofGroup) && <Button kind="danger" onClick={() => setDialog('delete')}>{t.common.delete}</Button>}
+        {may('operate', ofGroup) && <Button kind="primary" onClick={() => setDialog('publish')}>{t.apis.publish}</Button>}
       </PageHead>
       <dl class="facts card">
         <div><dt>{t.apis.group}</dt><dd><Link to={`/apis?group=${shown.apiGroup}`}>{shown.apiGroupName}</Link></dd></div>

@@ -9,6 +9,7 @@ import type { SignatureKey } from '../gen/countersign/v1/signature_key_pb';
 import { useLoad, useRested } from '../load';
 import { go } from '../router';
 import { apis, bindings, environments, groups } from '../rpc';
+import { ANY, may } from '../session';
 import { t } from '../texts';
 import { Badge, Button, Command, Empty, Field, Search, Select, Wrong } from '../ui/basics';
 import { Dialog } from '../ui/dialog';
@@ -19,7 +20,7 @@ const PAGE = 50;
 
 export function BindDialog({ signatureKey: key, onClose }: { signatureKey: SignatureKey; onClose: () => void }) {
   const [group, setGroup] = useState('');
-  const [environment, setEnvironment] = useState('RELEASE');
+  const [picked, setEnvironment] = useState('RELEASE');
   const [keyword, setKeyword] = useState('');
   const contains = useRested(keyword);
   const [tokens, setTokens] = useState(['']);
@@ -28,18 +29,20 @@ export function BindDialog({ signatureKey: key, onClose }: { signatureKey: Signa
   const [at, setAt] = useState<number>();
   const [refused, setRefused] = useState<{ name: string; why: string }[]>([]);
   const [bound, setBound] = useState(0);
-  useEffect(() => setTokens(['']), [group, environment, contains]);
-  useEffect(() => setChosen(new Map()), [environment]);
-  const pageToken = tokens[tokens.length - 1]!;
   const choices = useLoad(async (signal) => {
     const [all, envs] = await Promise.all([groups.listApiGroups({ pageSize: 1000 }, { signal }), environments.listEnvironments({ pageSize: 1000 }, { signal })]);
     return { groups: all.apiGroups, environments: envs.environments };
   }, []);
+  const places = (choices.data?.environments ?? []).map((one) => one.name).filter((one) => may('operate', { environment: one, group: ANY }));
+  const environment = places.includes(picked) ? picked : (places[0] ?? picked);
+  useEffect(() => setTokens(['']), [group, environment, contains]);
+  useEffect(() => setChosen(new Map()), [environment]);
+  const pageToken = tokens[tokens.length - 1]!;
   const list = useLoad((signal) => apis.listPublications({ pageSize: PAGE, pageToken, environment, apiGroup: group, apiNameContains: contains }, { signal }), [pageToken, environment, group, contains]);
   const rows = list.data?.publications ?? [];
   const ours = (row: Publication) => row.signatureKey === key.id;
   const theirs = (row: Publication) => row.signatureKey !== '' && !ours(row);
-  const choosable = (row: Publication) => !ours(row) && (replace || !theirs(row));
+  const choosable = (row: Publication) => may('operate', { environment, group: row.apiGroupName }) && !ours(row) && (replace || !theirs(row));
   const wanted = [...chosen.values()].filter(choosable);
   const columns: Column<Publication>[] = [
     { name: 'api', title: t.keys.api, wide: true, cell: (row) => <span class="strong">{row.apiName}</span> },
@@ -102,7 +105,7 @@ export function BindDialog({ signatureKey: key, onClose }: { signatureKey: Signa
       <p class="muted">{t.bind.lead(key.name)}</p>
       <div class="filters three">
         <Field label={t.bind.group}>{(ids) => <Select {...ids} value={group} onPick={setGroup} options={[['', t.bind.allGroups], ...(choices.data?.groups ?? []).map((one): [string, string] => [one.id, one.name])]} />}</Field>
-        <Field label={t.bind.environment}>{(ids) => <Select {...ids} value={environment} onPick={setEnvironment} options={(choices.data?.environments ?? []).map((one): [string, string] => [one.name, one.name])} />}</Field>
+        <Field label={t.bind.environment}>{(ids) => <Select {...ids} value={environment} onPick={setEnvironment} options={places.map((one) => [one, one])} />}</Field>
         <div class="field"><span class="label" aria-hidden="true">{t.bind.keyword}</span><Search value={keyword} onText={setKeyword} label={t.bind.keyword} /></div>
       </div>
       {refused.length > 0 && (

@@ -35,11 +35,11 @@ export function EnvironmentsPage() {
     { name: 'apis', title: t.environments.signed, cell: (one) => { const counts = list.data?.counts.get(one.id); return counts ? t.environments.counts(counts.signed, counts.all) : '–'; } },
     { name: 'nodes', title: t.environments.nodes, cell: (one) => { const all = signing.value.filter((node) => node.environments.includes(one.name)).length; return all ? String(all) : <Badge kind="warn">{t.spread.none}</Badge>; } },
     { name: 'changed', title: t.common.changed, cell: (one) => <Time at={one.updateTime} ago /> },
-    { name: 'operation', title: t.common.operation, kind: 'actions', cell: (one) => may('define') && <><Button kind="link" label={`${t.common.edit}: ${one.name}`} onClick={() => setEdited(one)}>{t.common.edit}</Button>{one.name !== PERMANENT && <Button kind="link" label={`${t.common.delete}: ${one.name}`} onClick={() => setDeleted(one)}>{t.common.delete}</Button>}</> },
+    { name: 'operation', title: t.common.operation, kind: 'actions', cell: (one) => may('define', { environment: one.name }) && <><Button kind="link" label={`${t.common.edit}: ${one.name}`} onClick={() => setEdited(one)}>{t.common.edit}</Button>{one.name !== PERMANENT && <Button kind="link" label={`${t.common.delete}: ${one.name}`} onClick={() => setDeleted(one)}>{t.common.delete}</Button>}</> },
   ];
   return (
     <>
-      <PageHead title={t.environments.title} lead={t.environments.lead}>{may('define') && <Button kind="primary" icon="plus" onClick={() => setEdited('new')}>{t.environments.create}</Button>}</PageHead>
+      <PageHead title={t.environments.title} lead={t.environments.lead}>{may('define', {}) && <Button kind="primary" icon="plus" onClick={() => setEdited('new')}>{t.environments.create}</Button>}</PageHead>
       {list.failure && <Wrong failure={list.failure} onRetry={list.reload} />}
       {!list.data && list.loading && <Skeleton />}
       {rows.length > 0 && <div class="card flush"><Table caption={t.environments.title} rows={rows} columns={columns} id={(one) => one.id} nameOf={(one) => one.name} loading={list.loading} /></div>}

@@ -26,9 +26,9 @@ export function GroupsPage() {
     { name: 'domains', title: t.groups.domains, cell: (group) => (group.domains.length ? <span class="badges">{group.domains.map((domain) => <Badge key={domain}>{domain}</Badge>)}</span> : <span class="muted">{t.groups.anyHost}</span>) },
     { name: 'remark', title: t.common.remark, cell: (group) => <span class="muted">{group.remark || '–'}</span> },
     { name: 'changed', title: t.common.changed, cell: (group) => <Time at={group.updateTime} ago /> },
-    { name: 'operation', title: t.common.operation, kind: 'actions', cell: (group) => may('define') && <><Button kind="link" label={`${t.common.edit}: ${group.name}`} onClick={() => setEdited(group)}>{t.common.edit}</Button><Button kind="link" label={`${t.common.delete}: ${group.name}`} onClick={() => setDeleted(group)}>{t.common.delete}</Button></> },
+    { name: 'operation', title: t.common.operation, kind: 'actions', cell: (group) => may('define', { group: group.name }) && <><Button kind="link" label={`${t.common.edit}: ${group.name}`} onClick={() => setEdited(group)}>{t.common.edit}</Button><Button kind="link" label={`${t.common.delete}: ${group.name}`} onClick={() => setDeleted(group)}>{t.common.delete}</Button></> },
   ];
-  const create = may('define') && <Button kind="primary" icon="plus" onClick={() => setEdited('new')}>{t.groups.create}</Button>;
+  const create = may('define', {}) && <Button kind="primary" icon="plus" onClick={() => setEdited('new')}>{t.groups.create}</Button>;
   return (
     <>
       <PageHead title={t.groups.title} lead={t.groups.lead}>{create}</PageHead>

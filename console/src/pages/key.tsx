@@ -7,7 +7,7 @@ import { connected, spread } from '../live';
 import { useLoad, useRested } from '../load';
 import { Link } from '../router';
 import { bindings, keys } from '../rpc';
-import { may } from '../session';
+import { may, placeOf } from '../session';
 import { t } from '../texts';
 import { Badge, Button, Command, Copy, Empty, Mono, PageHead, Search, Time, Wrong } from '../ui/basics';
 import { Dialog } from '../ui/dialog';
@@ -38,7 +38,7 @@ export function KeyPage({ id }: { id: string }) {
     { name: 'environment', title: t.keys.environment, cell: (row) => <Badge>{row.environmentName}</Badge> },
     { name: 'state', title: t.keys.state, cell: (row) => <State binding={row} /> },
     { name: 'bound', title: t.keys.boundSince, cell: (row) => <Time at={row.bindTime} ago /> },
-    { name: 'operation', title: t.common.operation, kind: 'actions', cell: (row) => may('operate') && <Button kind="link" label={`${t.keys.unbind}: ${row.apiName}`} onClick={() => setUnbinding([row])}>{t.keys.unbind}</Button> },
+    { name: 'operation', title: t.common.operation, kind: 'actions', cell: (row) => mayUnbind(row) && <Button kind="link" label={`${t.keys.unbind}: ${row.apiName}`} onClick={() => setUnbinding([row])}>{t.keys.unbind}</Button> },
   ];
   const crumbs = <Link to="/keys">{t.keys.title}</Link>;
   if (!shown) {
@@ -79,7 +79,7 @@ export function KeyPage({ id }: { id: string }) {
           : <Empty icon="api" title={t.keys.notBound}>{t.keys.notBoundHint}</Empty>)}
         {rows.length > 0 && (
           <>
-            <Table caption={t.keys.boundApis} rows={rows} columns={columns} id={place} nameOf={(row) => row.apiName} chosen={may('operate') ? chosen : undefined} onChoose={may('operate') ? setChosen : undefined} loading={list.loading} />
+            <Table caption={t.keys.boundApis} rows={rows} columns={columns} id={place} nameOf={(row) => row.apiName} choosable={mayUnbind} chosen={may('operate') ? chosen : undefined} onChoose={may('operate') ? setChosen : undefined} loading={list.loading} />
             <Pager from={(tokens.length - 1) * PAGE} shown={rows.length} onBack={tokens.length > 1 ? () => setTokens(tokens.slice(0, -1)) : undefined} onOn={list.data?.nextPageToken ? () => setTokens([...tokens, list.data!.nextPageToken]) : undefined} />
           </>
         )}
@@ -96,6 +96,8 @@ export function KeyPage({ id }: { id: string }) {
     </>
   );
 }
+
+const mayUnbind = (row: Binding) => may('operate', placeOf(row));
 
 function State({ binding }: { binding: Binding }) {
   if (!binding.published) return <Badge kind="warn" title={t.keys.offlineHint}>{t.keys.offline}</Badge>;

@@ -6,7 +6,7 @@ import { useLoad } from '../load';
 import { Link, go } from '../router';
 import { apis, audit, events, keys } from '../rpc';
 import { named } from './audit_resource';
-import { may } from '../session';
+import { may, placeOf, type Right } from '../session';
 import { t } from '../texts';
 import { Button, Note, PageHead, Spread, Wrong, rate } from '../ui/basics';
 import { Icon } from '../ui/icons';
@@ -58,7 +58,7 @@ export function OverviewPage() {
               <section class="card flush" aria-labelledby="unsigned">
                 <div class="section-head"><h2 id="unsigned">{t.overview.unsignedTitle} <span class="count">{shown.unsigned.toLocaleString('en')}</span></h2></div>
                 <ul class="events">
-                  {shown.open.map((row) => <li key={row.api + row.environment} class="open-api"><Link to={`/apis/${row.api}`} class="strong">{row.apiName}</Link><span class="muted">{row.environmentName}</span><Route definition={row.definition ?? { method: 0, path: '', matchMode: MatchMode.NORMAL }} />{may('operate') && <><span class="push" /><Link to="/keys">{t.overview.bind}</Link></>}</li>)}
+                  {shown.open.map((row) => <li key={row.api + row.environment} class="open-api"><Link to={`/apis/${row.api}`} class="strong">{row.apiName}</Link><span class="muted">{row.environmentName}</span><Route definition={row.definition ?? { method: 0, path: '', matchMode: MatchMode.NORMAL }} />{may('operate', placeOf(row)) && <><span class="push" /><Link to="/keys">{t.overview.bind}</Link></>}</li>)}
                   {shown.unsigned > shown.open.length && <li class="muted">{t.overview.more(shown.unsigned - shown.open.length)}</li>}
                 </ul>
               </section>
@@ -90,7 +90,7 @@ function Tile({ to, title, value, second, note, kind }: { to: string; title: str
 }
 
 function Steps({ keys, published, signed }: { keys: number; published: number; signed: number }) {
-  const steps = [
+  const steps: { done: boolean; title: string; hint: string; to: string; needs: Right }[] = [
     { done: keys > 0, title: t.overview.stepKey, hint: t.overview.stepKeyHint, to: '/keys', needs: 'keys' },
     { done: published > 0, title: t.overview.stepApi, hint: t.overview.stepApiHint, to: '/apis', needs: 'operate' },
     { done: signed > 0, title: t.overview.stepBind, hint: t.overview.stepBindHint, to: '/keys', needs: 'operate' },
