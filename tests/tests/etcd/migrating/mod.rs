@@ -1,6 +1,7 @@
 //! A log that moves to etcd and back: what is the same afterwards, and what goes on from where.
 
 mod refusals;
+mod secured;
 mod stops;
 
 use std::fs;
