@@ -57,6 +57,7 @@ impl Way {
         let log = self.data.path().join("one.log");
         let (directory, listen) = (self.data.path().join("one"), free_address().to_string());
         let mut args = vec!["control-plane", "--plaintext", "--listen", &listen];
+        args.extend(["--status-listen", "127.0.0.1:0"]);
         args.extend(["--data-dir", directory.to_str().unwrap()]);
         args.extend(self.args.iter().map(String::as_str));
         let mut process = Process::spawn(&args, &log);
