@@ -25,6 +25,7 @@ use crate::publisher::Publisher;
 use crate::rejection::Rejection;
 use crate::snapshotter::Snapshotter;
 pub use batch::{BATCH_BYTES_MAX, BATCH_RECORDS_MAX, Batch, Envelope};
+use follow::Waiting;
 use secrets::Chore;
 pub use secrets::{RotateError, forget_all_but_living, living};
 
@@ -92,11 +93,11 @@ impl EngineHandle {
         answer.await.map_err(|_| ExecuteError::Stopped)?
     }
 
-    /// Has the engine take over what others appended, after what waits. When it returns `Ok`, all that
-    /// was durable when it was called is visible here.
-    pub async fn follow(&self) -> Result<(), ExecuteError> {
+    /// Has the engine take over what others appended, after what waits. Where `has_to_ask`, all that
+    /// was durable when it was called is visible here when it returns `Ok`.
+    pub async fn follow(&self, has_to_ask: bool) -> Result<(), ExecuteError> {
         let (reply, done) = oneshot::channel();
-        let message = ToEngine::Chore(Chore::Follow(reply));
+        let message = ToEngine::Chore(Chore::Follow(Waiting { reply, has_to_ask }));
         self.queue.send(message).await.map_err(|_| ExecuteError::Stopped)?;
         done.await.map_err(|_| ExecuteError::Stopped)?.map_err(ExecuteError::Unavailable)
     }
@@ -234,8 +235,8 @@ impl Writer {
             while let Some(message) = next.take() {
                 match message {
                     ToEngine::Execute(envelope) => self.take(&mut batch, *envelope),
-                    ToEngine::Chore(Chore::Follow(reply)) => {
-                        follows.push(reply);
+                    ToEngine::Chore(Chore::Follow(waiting)) => {
+                        follows.push(waiting);
                         if self.is_unsettled() {
                             break;
                         }

@@ -344,7 +344,7 @@ async fn feel(
             beat = pulse.changed() => if beat.is_err() { return },
         }
         // What it could not reach is told by the engine, and tried again with the next beat.
-        let _ = engine.follow().await;
+        let _ = engine.follow(false).await;
     }
 }
 

@@ -29,7 +29,7 @@ pub(crate) async fn note(
             break;
         }
         // What cannot be reached now is tried again below.
-        let _ = engine.follow().await;
+        let _ = engine.follow(true).await;
         // Another replica writes it, or this one tries again.
         let _ = tokio::time::timeout(BEGIN_AGAIN, revision.changed()).await;
     }

@@ -53,7 +53,7 @@ where
         let mut inner = std::mem::replace(&mut self.inner, clone);
         let engine = self.api.engine.clone();
         Box::pin(async move {
-            match engine.follow().await {
+            match engine.follow(true).await {
                 Ok(()) => inner.call(request).await,
                 Err(error) => Ok(status::of_execute(error).into_http()),
             }

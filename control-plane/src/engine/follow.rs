@@ -21,19 +21,30 @@ struct Command {
 /// Whether all that was durable is here; if not, why.
 pub(super) type Followed = Result<(), String>;
 
+/// Who waits until this replica has followed.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) reply: oneshot::Sender<Followed>,
+    /// It will not do that nobody else is known to append: the log has to be asked.
+    pub(super) has_to_ask: bool,
+}
+
 impl Writer {
     /// Answers all of them by one look at the log.
-    pub(super) fn follow_for(
-        &mut self,
-        waiting: Vec<oneshot::Sender<Followed>>,
-    ) -> Result<(), Fatal> {
+    pub(super) fn follow_for(&mut self, waiting: Vec<Waiting>) -> Result<(), Fatal> {
         if waiting.is_empty() {
             return Ok(());
         }
-        let followed = self.follow()?;
-        for reply in waiting {
+        let has_to_ask = waiting.iter().any(|waiting| waiting.has_to_ask);
+        // What has changed is most often what this replica appended itself.
+        let followed = if has_to_ask || self.engine.log.settled_as().is_none() {
+            self.follow()?
+        } else {
+            Ok(())
+        };
+        for waiting in waiting {
             // Whoever has gone does not wait for it.
-            let _ = reply.send(followed.clone());
+            let _ = waiting.reply.send(followed.clone());
         }
         Ok(())
     }

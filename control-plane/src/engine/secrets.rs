@@ -11,7 +11,7 @@ use countersign_shared::id::SecretId;
 use countersign_shared::state::State;
 use tokio::sync::{oneshot, watch};
 
-use super::follow::Followed;
+use super::follow::Waiting;
 use super::{EngineHandle, Fatal, ToEngine, Writer};
 use crate::keystore::{Keystore, MasterKey, PutError};
 use crate::log::Standing;
@@ -46,7 +46,7 @@ pub enum RotateError {
 #[derive(Debug)]
 pub(super) enum Chore {
     /// Others may have appended, or this process may have begun or ceased to lead.
-    Follow(oneshot::Sender<Followed>),
+    Follow(Waiting),
     Forget(oneshot::Sender<Duration>),
     Rotate(MasterKey, oneshot::Sender<Result<u32, RotateError>>),
     /// The numbers of master key and epoch.
@@ -119,7 +119,7 @@ impl Writer {
 
     pub(super) fn carry_out(&mut self, chore: Chore) -> Result<(), Fatal> {
         match chore {
-            Chore::Follow(reply) => self.follow_for(vec![reply])?,
+            Chore::Follow(waiting) => self.follow_for(vec![waiting])?,
             Chore::Forget(reply) => {
                 let begun = Instant::now();
                 self.forget()?;

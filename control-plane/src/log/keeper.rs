@@ -91,7 +91,7 @@ impl Kept {
         key: CheckpointKey,
         sealed_revision: u64,
     ) -> Result<Self, DiskError> {
-        let checkpoint = log.head();
+        let (checkpoint, _) = log.anchor();
         let sealed_at = Instant::now();
         let mut kept = Self { log, key, checkpoint, sealed_revision, sealed_at, is_full: false };
         kept.anchor()?;
@@ -99,7 +99,7 @@ impl Kept {
     }
 
     fn keep(&mut self) -> Result<(), KeepError> {
-        let head = self.log.head();
+        let (head, _) = self.log.anchor();
         if head != self.checkpoint {
             self.anchor()?;
         }

@@ -10,6 +10,7 @@ use countersign_shared::id::LogId;
 
 use super::checkpoint::{Checkpoint, CheckpointError, CheckpointKey};
 use super::disk::{self, DiskError};
+use super::flusher::Flusher;
 use super::frame;
 use super::keeper::{Keeper, Kept};
 use super::sled::Store;
@@ -33,6 +34,8 @@ pub struct LocalLog {
     writer_epoch: u64,
     free_space: FreeSpace,
     watchdog: Watchdog,
+    /// Of a copy of a log that is durable elsewhere.
+    flusher: Option<Flusher>,
     _keeper: Keeper,
 }
 
@@ -63,6 +66,7 @@ impl LocalLog {
             writer_epoch: epoch.max(last_epoch + 1),
             free_space: FreeSpace::of(&stored.dir),
             watchdog,
+            flusher: None,
             _keeper: keeper,
             stored,
         })
@@ -70,6 +74,16 @@ impl LocalLog {
 }
 
 impl LocalLog {
+    /// From now on appends are durable elsewhere when they come here: what returns is durable on this
+    /// disk as well when the next one returns.
+    pub(super) fn follow_behind(&mut self) -> Result<(), OpenError> {
+        let stored = Arc::clone(&self.stored);
+        stored.made_durable(stored.end());
+        let thread = DiskError::at("start a thread for", self.stored.dir.path());
+        self.flusher = Some(Flusher::start(stored).map_err(thread)?);
+        Ok(())
+    }
+
     /// Refuses what `append` would refuse. Returns the head.
     pub(super) fn admit(
         &mut self,
@@ -107,12 +121,20 @@ impl EventLog for LocalLog {
             return Ok(head);
         }
         let (frames, head, hashes) = frame::encode(self.writer_epoch, head, records);
-        self.watchdog.watch(|| self.stored.store.commit(&frames)).map_err(|error| {
+        let (store, flusher) = (&self.stored.store, &mut self.flusher);
+        let stored = self.watchdog.watch(|| match flusher {
+            None => store.commit(&frames),
+            Some(flusher) => flusher.settle().and_then(|()| store.write(&frames)),
+        });
+        stored.map_err(|error| {
             let failure = error.to_string();
             self.stored.fail(&failure);
             AppendError::Fatal(failure)
         })?;
         self.stored.advance(head, &hashes);
+        if let Some(flusher) = &mut self.flusher {
+            flusher.begin(frames.iter().map(|frame| frame.bytes.len()).sum());
+        }
         Ok(head)
     }
 

@@ -14,6 +14,7 @@ mod checkpoint;
 mod data_dir;
 pub(crate) mod disk;
 mod etcd;
+mod flusher;
 mod frame;
 mod growing_file;
 mod keeper;

@@ -82,6 +82,13 @@ impl Store {
 
     /// Stores all of the frames or none, durably when it returns.
     pub(super) fn commit(&self, frames: &[Encoded]) -> Result<(), StoreError> {
+        self.write(frames)?;
+        self.make_durable(frames.iter().map(|frame| frame.bytes.len()).sum())
+    }
+
+    /// Stores all of the frames or none. They are not durable before `make_durable`, and nothing else
+    /// may be written until then.
+    pub(super) fn write(&self, frames: &[Encoded]) -> Result<(), StoreError> {
         let mut parts = frames.iter().flat_map(parts);
         match (parts.next(), parts.next()) {
             // Alone, a value is written whole or not at all. That is a third faster than a
@@ -95,8 +102,7 @@ impl Store {
                 self.frames.apply_batch(batch)
             }
         }
-        .map_err(StoreError::at("write"))?;
-        self.make_durable(frames.iter().map(|frame| frame.bytes.len()).sum())
+        .map_err(StoreError::at("write"))
     }
 
     /// The frames in order, from the one that begins at the revision or next after it.
@@ -119,7 +125,7 @@ impl Store {
         self.frames_from(first_revision).next().transpose()
     }
 
-    fn make_durable(&self, committed_bytes: usize) -> Result<(), StoreError> {
+    pub(super) fn make_durable(&self, committed_bytes: usize) -> Result<(), StoreError> {
         self.db.flush().map_err(StoreError::at("flush"))?;
         match self.durability {
             Durability::FlushOnlyForTests => Ok(()),

@@ -22,6 +22,8 @@ pub(super) struct Stored {
     pub(super) store: Store,
     /// The last durable record, and the tree up to it.
     end: RwLock<(Head, Tree)>,
+    /// The same on this disk, where it is behind, because it is durable elsewhere.
+    end_here: RwLock<Option<(Head, Tree)>>,
     /// Why nothing may be appended any more.
     failure: Mutex<Option<String>>,
 }
@@ -31,7 +33,8 @@ impl Stored {
     pub(super) fn verify(dir: DataDir, store: Store) -> Result<(Self, u64), OpenError> {
         let genesis = Head::genesis(dir.log_id());
         let end = RwLock::new((genesis, Tree::default()));
-        let stored = Self { dir, store, end, failure: Mutex::new(None) };
+        let (end_here, failure) = (RwLock::new(None), Mutex::new(None));
+        let stored = Self { dir, store, end, end_here, failure };
         let mut head = genesis;
         let mut writer_epoch = 0;
         for frame in stored.frames_after(0) {
@@ -92,9 +95,19 @@ impl Stored {
         hashes.into_iter().for_each(|hash| end.1.push(*hash));
     }
 
-    /// The last durable record and the tree's root there: what a checkpoint says.
+    pub(super) fn end(&self) -> (Head, Tree) {
+        self.end.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What is visible, and durable elsewhere, is durable on this disk up to here.
+    pub(super) fn made_durable(&self, end: (Head, Tree)) {
+        *self.end_here.write().unwrap_or_else(PoisonError::into_inner) = Some(end);
+    }
+
+    /// The last record that is durable on this disk, and the tree's root there: what a checkpoint says.
     pub(super) fn anchor(&self) -> (Head, TreeHash) {
-        let (head, tree) = self.end.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let here = self.end_here.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let (head, tree) = here.unwrap_or_else(|| self.end());
         (head, tree.root())
     }
 

@@ -3,7 +3,6 @@
 
 #[path = "../../../tests/src/etcd.rs"]
 #[expect(
-    dead_code,
     unreachable_pub,
     clippy::expect_used,
     reason = "it is a file of the suites that cross crates"

@@ -11,6 +11,7 @@
 mod admission;
 mod forwarding;
 mod fresh;
+mod full;
 mod migrating;
 mod replicas;
 

@@ -1,6 +1,8 @@
 //! The cheapest write that people make in earnest: the key of a published API exchanged for
 //! another, over gRPC. Each client has a connection and an API of its own.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use countersign_proto::v1::bindings_client::BindingsClient;
@@ -42,6 +44,17 @@ impl Gateway {
         Self { clients }
     }
 
+    /// The same clients, each at the next of these in turn.
+    #[allow(dead_code, reason = "the measurement of one control plane has no other")]
+    pub(crate) fn over(&self, planes: &[ControlPlaneProcess]) -> Self {
+        let clients = self.clients.iter().zip(planes.iter().cycle());
+        let clients = clients.map(|(client, plane)| {
+            let rebound = Arc::clone(&client.rebound);
+            Client { rebound, ..Client::to(plane, client.api.clone()) }
+        });
+        Self { clients: clients.collect() }
+    }
+
     /// So many clients, each of which waits for its answer before it asks again.
     pub(crate) async fn ask_for(&mut self, turn: Duration, ask: Ask, clients: usize) -> Sample {
         let begun = Instant::now();
@@ -64,12 +77,14 @@ pub(crate) enum Ask {
 struct Client {
     bindings: BindingsClient<Channel>,
     api: String,
-    rebound: usize,
+    /// Shared by all who rebind this API.
+    rebound: Arc<AtomicUsize>,
 }
 
 impl Client {
     fn to(plane: &ControlPlaneProcess, api: String) -> Self {
-        Self { bindings: Management::to(&plane.uri()).bindings(), api, rebound: 0 }
+        let rebound = Arc::default();
+        Self { bindings: Management::to(&plane.uri()).bindings(), api, rebound }
     }
 
     async fn ask_until(&mut self, end: Instant, ask: Ask) -> Vec<Duration> {
@@ -86,9 +101,9 @@ impl Client {
     }
 
     async fn rebind(&mut self) {
-        self.rebound += 1;
+        let rebound = self.rebound.fetch_add(1, Relaxed) + 1;
         let request = CreateBindingRequest {
-            signature_key: KEYS[self.rebound % KEYS.len()].name.to_owned(),
+            signature_key: KEYS[rebound % KEYS.len()].name.to_owned(),
             api: self.api.clone(),
             environment: RELEASE.to_owned(),
             replace: true,

@@ -154,6 +154,25 @@ impl Cluster {
         }
     }
 
+    /// The newest head, and in the same moment the appends from the one that begins at a revision,
+    /// some of them.
+    pub(super) fn news(
+        &self,
+        genesis: Head,
+        first: u64,
+    ) -> Result<(Tip, Vec<Vec<Frame>>), ClusterError> {
+        let head_key = self.keys.head();
+        let frames = range(&self.keys.frames(first), &self.keys.frames_end(), PAGE_APPENDS);
+        let reads = vec![read(one(&head_key)), read(frames)];
+        let answer = self.transact(TxnRequest { success: reads, ..TxnRequest::default() })?;
+        let mut found = found(answer).into_iter();
+        let tip = match found.next().unwrap_or_default().pop() {
+            None => Tip { head: genesis, mod_revision: 0 },
+            Some(stored) => parse_tip(&head_key, &stored)?,
+        };
+        Ok((tip, appends(found.next().unwrap_or_default())?))
+    }
+
     /// Appends, if the head is still this one, nothing lies there, and the leader is still who it was.
     /// Otherwise returns the newest head. Once it was carried out it is not carried out again,
     /// so that it may be sent again when an answer is lost.
@@ -186,34 +205,18 @@ impl Cluster {
     /// The appends from the one that begins at a revision, in order, some of them.
     pub(super) fn appends_from(&self, first: u64) -> Result<Vec<Vec<Frame>>, ClusterError> {
         let (from, before) = (self.keys.frames(first), self.keys.frames_end());
-        self.appends(range(&from, &before, PAGE_APPENDS))
+        appends(self.range(range(&from, &before, PAGE_APPENDS))?)
     }
 
     /// The append that has a revision, which has to be there.
     pub(super) fn append_with(&self, revision: u64) -> Result<Vec<Frame>, ClusterError> {
         let (from, before) = (self.keys.frames(0), self.keys.frames(revision + 1));
-        Ok(self.appends(last(&from, &before))?.pop().unwrap_or_default())
+        Ok(appends(self.range(last(&from, &before))?)?.pop().unwrap_or_default())
     }
 
     pub(super) fn range(&self, range: RangeRequest) -> Result<Vec<KeyValue>, ClusterError> {
         let client = self.client.clone();
         Ok(self.wait(async move { client.range(&range, CALL_TIME_MAX).await })?.kvs)
-    }
-
-    fn appends(&self, range: RangeRequest) -> Result<Vec<Vec<Frame>>, ClusterError> {
-        let decode = |stored: KeyValue| {
-            let key = String::from_utf8_lossy(&stored.key).into_owned();
-            let revision = key
-                .get(key.len().saturating_sub(REVISION_DIGITS)..)
-                .and_then(|digits| digits.parse().ok());
-            let Some(first) = revision else {
-                return Err(ClusterError::Damaged { key, what: "it is not a revision".into() });
-            };
-            unpack(Bytes::from(stored.value), first)
-                .and_then(|frames| begins_at(frames, first))
-                .map_err(|what| ClusterError::Damaged { key, what })
-        };
-        self.range(range)?.into_iter().map(decode).collect()
     }
 
     pub(super) fn get(&self, key: &str) -> Result<Option<KeyValue>, ClusterError> {
@@ -319,6 +322,22 @@ fn parse_tip(key: &str, stored: &KeyValue) -> Result<Tip, ClusterError> {
 pub(super) fn head_value(head: Head) -> Vec<u8> {
     let parts: [&[u8]; 2] = [&head.revision.to_be_bytes(), head.hash.as_bytes()];
     parts.concat()
+}
+
+fn appends(stored: Vec<KeyValue>) -> Result<Vec<Vec<Frame>>, ClusterError> {
+    let decode = |stored: KeyValue| {
+        let key = String::from_utf8_lossy(&stored.key).into_owned();
+        let revision = key
+            .get(key.len().saturating_sub(REVISION_DIGITS)..)
+            .and_then(|digits| digits.parse().ok());
+        let Some(first) = revision else {
+            return Err(ClusterError::Damaged { key, what: "it is not a revision".into() });
+        };
+        unpack(Bytes::from(stored.value), first)
+            .and_then(|frames| begins_at(frames, first))
+            .map_err(|what| ClusterError::Damaged { key, what })
+    };
+    stored.into_iter().map(decode).collect()
 }
 
 fn begins_at(frames: Vec<Frame>, first: u64) -> Result<Vec<Frame>, String> {

@@ -154,7 +154,10 @@ impl Lead {
         let mut kept = Instant::now();
         loop {
             if timeout(KEEP_EVERY, self.gave_up.notified()).await.is_ok() {
-                return "nobody knows what became of an append".into();
+                return match self.standing() {
+                    Standing::Following { why: Some(why), .. } => why,
+                    _ => "nobody knows what became of an append".into(),
+                };
             }
             match self.client.keep_alive(lease, KEEP_EVERY).await {
                 Ok(true) => kept = Instant::now(),

@@ -137,7 +137,8 @@ impl EtcdLog {
     ) -> Result<Self, OpenError> {
         let Joined { cluster, config, dir } = joined;
         let name = dir.replica()?.unwrap_or_default();
-        let local = LocalLog::open(dir, signing, durability)?;
+        let mut local = LocalLog::open(dir, signing, durability)?;
+        local.follow_behind()?;
         let lead =
             Lead::new(cluster.client.clone(), cluster.keys.clone(), &name, &config.advertise);
         let tip = Tip { head: Head::genesis(local.log_id()), mod_revision: 0 };
@@ -196,14 +197,11 @@ impl EtcdLog {
         while self.local.head().revision < head.revision {
             let ours = self.local.head();
             let mut appends = self.cluster.appends_from(ours.revision + 1).map_err(unavailable)?;
-            let follows = appends.first().and_then(|append| append.first());
-            if follows.is_none_or(|frame| frame.before != ours) {
+            if !self.go_on(&appends) {
                 // The copy was brought here by other means, and ends within an append.
                 appends = vec![self.cluster.append_with(ours.revision + 1).map_err(unavailable)?];
             }
-            for append in appends {
-                self.copy(append)?;
-            }
+            appends.into_iter().try_for_each(|append| self.copy(append))?;
             if self.local.head() == ours {
                 return Err(self.damaged(&format!("revision {} is gone", ours.revision + 1)));
             }
@@ -212,6 +210,12 @@ impl EtcdLog {
             return Err(self.damaged(&format!("its head differs at revision {}", head.revision)));
         }
         Ok(())
+    }
+
+    /// Whether they go on where the copy ends.
+    fn go_on(&self, appends: &[Vec<Frame>]) -> bool {
+        let first = appends.first().and_then(|append| append.first());
+        first.is_some_and(|frame| frame.before == self.local.head())
     }
 
     fn copy(&mut self, append: Vec<Frame>) -> Result<(), AppendError> {
@@ -269,9 +273,14 @@ impl EventLog for EtcdLog {
 
     fn follow(&mut self) -> Result<Head, AppendError> {
         let standing = self.standing();
-        let tip = self.cluster.tip(self.genesis()).map_err(unavailable)?;
-        if tip.head.revision < self.local.head().revision {
+        let ours = self.local.head();
+        let news = self.cluster.news(self.genesis(), ours.revision + 1);
+        let (tip, appends) = news.map_err(unavailable)?;
+        if tip.head.revision < ours.revision {
             return Err(self.damaged("LOG_ROLLED_BACK: it ends before its copy here"));
+        }
+        if self.go_on(&appends) {
+            appends.into_iter().try_for_each(|append| self.copy(append))?;
         }
         self.copy_until(tip.head)?;
         self.tip = tip;
