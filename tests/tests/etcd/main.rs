@@ -85,8 +85,9 @@ async fn a_replicas_directory_is_not_taken_for_a_log_of_its_own() {
     plane.process.stop().await;
     let log = data.path().join("alone.log");
     let directory = directory.to_str().unwrap();
-    let mut alone =
-        Process::spawn(&["control-plane", "--plaintext", "--data-dir", directory], &log);
+    let mut args = vec!["control-plane", "--plaintext", "--data-dir", directory];
+    args.extend(["--listen", "127.0.0.1:0", "--status-listen", "127.0.0.1:0"]);
+    let mut alone = Process::spawn(&args, &log);
     let ended = eventually("the process ends", async || alone.ended()).await;
     assert!(!ended.success());
     assert!(alone.log().contains("--log etcd"), "{}", alone.log());
