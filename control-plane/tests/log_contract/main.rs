@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 #[path = "../../../tests/src/etcd.rs"]
+#[allow(dead_code, reason = "the other suites ask more of it")]
 #[expect(
     unreachable_pub,
     clippy::expect_used,
