@@ -39,7 +39,7 @@ pub(crate) use data_dir::{Identity, read_identity};
 pub use disk::DiskError;
 pub use etcd::{Access as EtcdAccess, ClusterError, Credentials as EtcdCredentials};
 pub use etcd::{EtcdConfig, EtcdLog, Joined, Standing};
-pub(crate) use etcd::{FarLog, Moving, There};
+pub(crate) use etcd::{FarLog, Moving, There, Tip, Turn};
 pub use local::LocalLog;
 pub use memory::MemoryLog;
 pub use note::{InvalidKey, VerifierKey};

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use countersign_shared::id::LogId;
+use countersign_shared::state::State;
 use data_encoding::HEXLOWER;
 
 use super::{
@@ -23,19 +24,10 @@ const NO_LOG: [&str; 2] = ["lock", OWN_MASTER_KEY];
 
 /// Moves the log in etcd. When it returns, the directory is a log of its own.
 pub fn from_etcd(migration: &Migration, report: Report<'_>) -> Result<Moved, MigrateError> {
-    let (path, prefix) = (&migration.data_dir, &migration.etcd.prefix);
+    let path = &migration.data_dir;
     let far = FarLog::connect(&migration.etcd)?;
-    let (identity, gone) = match far.there()? {
-        There::Log(identity) => (identity, None),
-        There::Moving(moving) if moving.gone.is_some() => (moving.identity, Some(moving)),
-        There::Moving(_) => {
-            let what =
-                format!("the log under `{prefix}` is not all in etcd: finish moving it there");
-            return Err(MigrateError::Elsewhere(what));
-        }
-        There::Nothing | There::Else(_) => return Err(MigrateError::NoLog(prefix.clone())),
-    };
-    let log_id = identity.log_id;
+    let (identity, gone) = found(&far, &migration.etcd.prefix)?;
+    let Identity { log_id, epoch } = identity;
     let master = opening(migration, &far, log_id)?;
     admit(path, log_id)?;
     if gone.is_none()
@@ -45,7 +37,7 @@ pub fn from_etcd(migration: &Migration, report: Report<'_>) -> Result<Moved, Mig
     }
     let dir = prepared(path, identity, gone.as_ref())?;
     let tip = far.tip(log_id)?;
-    let until = gone.as_ref().and_then(|moving| moving.gone).unwrap_or(tip.head);
+    let head = gone.as_ref().and_then(|moving| moving.gone).unwrap_or(tip.head);
     let is_copy = dir.replica()?.is_some();
     let mut keystore = if is_copy {
         Keystore::open_shared(&dir.keystore_path(), &master, log_id, far.keys())?
@@ -54,37 +46,58 @@ pub fn from_etcd(migration: &Migration, report: Report<'_>) -> Result<Moved, Mig
     };
     let signing = CheckpointKey::from_seed(&keystore.checkpoint_seed(), log_id);
     let mut near = LocalLog::open(dir, signing, Durability::Full)?;
-    let before = near.head().revision;
+    let copied = head.revision.saturating_sub(near.head().revision);
     if is_copy {
         keystore.take_shared()?;
-        copy(&far, &mut near, until, report)?;
-    } else if near.head() != until {
-        return Err(MigrateError::GoneOn(until.revision));
+        copy(&far, &mut near, head, report)?;
+    } else if near.head() != head {
+        return Err(MigrateError::GoneOn(head.revision));
     }
+    let (state, state_digest) = verified(&far, &near, head, report)?;
+    open_every_secret(&keystore.sealer(), &state)?;
+    if is_copy {
+        tell(report, Doing::GivingUp, 0, head.revision)?;
+        if gone.is_none() {
+            let replica = near.dir().replica()?.unwrap_or_default();
+            far.leave(tip, &Moving { identity, replica, gone: Some(head) })?;
+        }
+        tell(report, Doing::GivingUp, head.revision, head.revision)?;
+        near.dir().cease_replica()?;
+    }
+    Ok(Moved { log_id, epoch, head, state_digest, secrets: state.keys().len(), copied })
+}
 
+/// The log that is there, or that was until it had gone.
+fn found(far: &FarLog, prefix: &str) -> Result<(Identity, Option<Moving>), MigrateError> {
+    match far.there()? {
+        There::Log(identity) => Ok((identity, None)),
+        There::Moving(moving) if moving.gone.is_some() => Ok((moving.identity, Some(moving))),
+        There::Moving(_) => Err(MigrateError::Elsewhere(format!(
+            "the log under `{prefix}` is not all in etcd: finish moving it there"
+        ))),
+        There::Nothing | There::Else(_) => Err(MigrateError::NoLog(prefix.to_owned())),
+    }
+}
+
+/// What the log comes to, on both sides.
+fn verified(
+    far: &FarLog,
+    near: &LocalLog,
+    head: Head,
+    report: Report<'_>,
+) -> Result<(State, String), MigrateError> {
+    let log_id = near.log_id();
     let read = |from| Ok(far.records_from(from)?);
-    let there = replayed(log_id, until, read, |revision| {
-        tell(report, Doing::Reading, revision, until.revision)
+    let there = replayed(log_id, head, read, |revision| {
+        tell(report, Doing::Reading, revision, head.revision)
     })?;
     let reader = near.reader();
     let read = |from| Ok(reader.read(from, READ_RECORDS)?);
-    let here = replayed(log_id, near.head(), read, |revision| {
-        tell(report, Doing::Verifying, revision, until.revision)
+    let here = replayed(log_id, head, read, |revision| {
+        tell(report, Doing::Verifying, revision, head.revision)
     })?;
-    let state_digest = same_digest(&here, &there)?;
-    open_every_secret(&keystore.sealer(), &here)?;
-    if is_copy {
-        tell(report, Doing::GivingUp, 0, until.revision)?;
-        if gone.is_none() {
-            let replica = near.dir().replica()?.unwrap_or_default();
-            far.leave(tip, &Moving { identity, replica, gone: Some(until) })?;
-        }
-        tell(report, Doing::GivingUp, until.revision, until.revision)?;
-        near.dir().cease_replica()?;
-    }
-    let (epoch, secrets) = (identity.epoch, here.keys().len());
-    let copied = until.revision - before;
-    Ok(Moved { log_id, epoch, head: until, state_digest, secrets, copied })
+    let digest = same_digest(&here, &there)?;
+    Ok((here, digest))
 }
 
 /// The master key, once it is known to be the one of what is there.
@@ -163,7 +176,8 @@ fn copy(
 ) -> Result<(), MigrateError> {
     refuse_unless_beginning(far, near.head(), until)?;
     while near.head().revision < until.revision {
-        let records = far.records_from(near.head().revision + 1)?;
+        let mut records = far.records_from(near.head().revision + 1)?;
+        records.retain(|record| record.revision <= until.revision);
         if records.is_empty() {
             return Err(differs(&format!("revision {} is gone", near.head().revision + 1)));
         }

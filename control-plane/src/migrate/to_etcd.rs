@@ -2,6 +2,7 @@
 //! marked so before the log in etcd may be used, so that there is never a moment at which both go on.
 
 use countersign_shared::id::LogId;
+use countersign_shared::state::State;
 use data_encoding::HEXLOWER;
 
 use super::{
@@ -13,7 +14,7 @@ use crate::engine::living;
 use crate::keystore::{Keystore, MasterKey};
 use crate::log::{
     CheckpointKey, DataDir, Durability, EventLog as _, FarLog, Head, Identity, LocalLog, LogReader,
-    Moving, OpenError, StillLog, There,
+    Moving, OpenError, StillLog, There, Tip, Turn,
 };
 use crate::recover::open_every_secret;
 
@@ -38,46 +39,74 @@ pub fn to_etcd(migration: &Migration, report: Report<'_>) -> Result<Moved, Migra
     })?;
     open_every_secret(&keystore.sealer(), &state)?;
 
-    let verified = |report: Report<'_>| -> Result<Moved, MigrateError> {
-        let read = |from| Ok(far.records_from(from)?);
-        let found = replayed(identity.log_id, head, read, |revision| {
-            tell(report, Doing::Verifying, revision, head.revision)
-        })?;
-        let state_digest = same_digest(&state, &found)?;
-        let secrets = every_secret_opens(&far, &master, identity.log_id, &found)?;
-        let Identity { log_id, epoch } = identity;
-        Ok(Moved { log_id, epoch, head, state_digest, secrets, copied: 0 })
+    let mut moved = Moved {
+        log_id: identity.log_id,
+        epoch: identity.epoch,
+        head,
+        state_digest: String::new(),
+        secrets: state.keys().len(),
+        copied: 0,
     };
     if is_there {
         if far.tip(identity.log_id)?.head.revision > head.revision {
             return Err(MigrateError::GoneOn(head.revision));
         }
-        return verified(report);
+        moved.state_digest = verified(&far, &master, (identity.log_id, head), &state, report)?;
+        return Ok(moved);
     }
-
     let turn = far.begin(identity, &replica)?;
     far.share(turn, keystore.to_share(&living(&state))?)?;
-    let mut tip = far.tip(identity.log_id)?;
-    refuse_unless_beginning(&*reader, tip.head)?;
-    let before = tip.head.revision;
-    while tip.head.revision < head.revision {
-        tell(report, Doing::Copying, tip.head.revision, head.revision)?;
-        let records = reader.read(tip.head.revision + 1, READ_RECORDS)?;
-        let reached = far.append(turn, tip, &records)?;
-        if reached.head == tip.head {
-            return Err(differs(&format!(
-                "it cannot be read after revision {}",
-                tip.head.revision
-            )));
-        }
-        tip = reached;
-    }
-    let moved = Moved { copied: head.revision - before, ..verified(report)? };
+    let before = far.tip(identity.log_id)?;
+    let tip = copy(&*reader, &far, turn, before, report)?;
+    moved.copied = head.revision - before.head.revision;
+    moved.state_digest = verified(&far, &master, (identity.log_id, head), &state, report)?;
     tell(report, Doing::GivingUp, 0, head.revision)?;
     near.dir().become_replica(&replica)?;
     tell(report, Doing::GivingUp, head.revision, head.revision)?;
     far.arrive(turn, tip, identity)?;
     Ok(moved)
+}
+
+/// Appends to what is there what follows it. Returns where it ends then.
+fn copy(
+    reader: &dyn LogReader,
+    far: &FarLog,
+    turn: Turn,
+    mut tip: Tip,
+    report: Report<'_>,
+) -> Result<Tip, MigrateError> {
+    let last = reader.head().revision;
+    // What came there before has to be the beginning of what is here.
+    if reader.hash_at(tip.head.revision)? != Some(tip.head.hash) {
+        let (place, revision) = ("etcd".to_owned(), tip.head.revision);
+        return Err(MigrateError::OtherHistory { place, revision });
+    }
+    while tip.head.revision < last {
+        tell(report, Doing::Copying, tip.head.revision, last)?;
+        let records = reader.read(tip.head.revision + 1, READ_RECORDS)?;
+        if records.is_empty() {
+            return Err(differs(&format!("revision {} is gone", tip.head.revision + 1)));
+        }
+        tip = far.append(turn, tip, &records)?;
+    }
+    Ok(tip)
+}
+
+/// Reads all that is there, and opens its secrets as a replica does. The digest of the state.
+fn verified(
+    far: &FarLog,
+    master: &MasterKey,
+    (log_id, head): (LogId, Head),
+    state: &State,
+    report: Report<'_>,
+) -> Result<String, MigrateError> {
+    let read = |from| Ok(far.records_from(from)?);
+    let found = replayed(log_id, head, read, |revision| {
+        tell(report, Doing::Verifying, revision, head.revision)
+    })?;
+    let sealer = Keystore::sealer_of_shared(&*far.keys(), master, log_id)?;
+    open_every_secret(&sealer, &found)?;
+    same_digest(state, &found)
 }
 
 /// Whether it may be moved there. Returns what the directory is called as a replica, and whether all of it
@@ -114,25 +143,4 @@ fn admit(
             "{place} takes this log from another directory: finish that from there"
         ))),
     }
-}
-
-/// What came there before has to be the beginning of what is here.
-fn refuse_unless_beginning(reader: &dyn LogReader, there: Head) -> Result<(), MigrateError> {
-    if reader.hash_at(there.revision)? == Some(there.hash) {
-        return Ok(());
-    }
-    let (place, revision) = ("etcd".to_owned(), there.revision);
-    Err(MigrateError::OtherHistory { place, revision })
-}
-
-/// With what replicas share, as each of them will.
-fn every_secret_opens(
-    far: &FarLog,
-    master: &MasterKey,
-    log_id: LogId,
-    state: &countersign_shared::state::State,
-) -> Result<usize, MigrateError> {
-    let sealer = Keystore::sealer_of_shared(&*far.keys(), master, log_id)?;
-    open_every_secret(&sealer, state)?;
-    Ok(state.keys().len())
 }

@@ -17,11 +17,12 @@ use tokio::sync::watch;
 
 pub use countersign_etcd::{Access, Credentials};
 
+pub(crate) use cluster::Tip;
 pub use cluster::{ClusterError, EtcdConfig};
 pub use lead::Standing;
-pub(crate) use moving::{FarLog, Moving, There};
+pub(crate) use moving::{FarLog, Moving, There, Turn};
 
-use self::cluster::{Cluster, Commit, Tip};
+use self::cluster::{Cluster, Commit};
 use self::keys::EtcdKeys;
 use self::lead::Lead;
 use super::data_dir::{Identity, read_identity};

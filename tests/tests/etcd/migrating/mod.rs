@@ -5,12 +5,13 @@ mod secured;
 mod stops;
 
 use std::fs;
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use countersign_tests::{
     Backend, Cli, ControlPlaneProcess, Etcd, Management, Process, Said, eventually, free_address,
-    get, node, soon,
+    get, node, node_with, soon,
 };
 use data_encoding::BASE64;
 use serde_json::{Value, json};
@@ -64,18 +65,23 @@ impl Kept {
         ControlPlaneProcess::start_with(&self.path(name), &args).await
     }
 
-    /// What a control plane says that does not start.
-    async fn refused_start(&self, name: &str, etcd: Option<&Etcd>) -> String {
+    /// The same, at this address, ready or not.
+    fn spawn(&self, name: &str, etcd: Option<&Etcd>, listen: SocketAddr) -> Process {
         let (directory, master) = (self.path(name), self.path("master.key"));
         let mut args = vec!["control-plane", "--plaintext", "--data-dir"];
         args.extend([directory.to_str().unwrap(), "--master-key-file", master.to_str().unwrap()]);
-        let (listen, status) = (free_address().to_string(), free_address().to_string());
+        let (listen, status) = (listen.to_string(), free_address().to_string());
         args.extend(["--listen", &listen, "--status-listen", &status]);
         let endpoint = etcd.map(Etcd::endpoint).unwrap_or_default();
         if etcd.is_some() {
             args.extend(["--log", "etcd", "--etcd-endpoint", &endpoint]);
         }
-        let mut process = Process::spawn(&args, &self.path(&format!("{name}.refused")));
+        Process::spawn(&args, &self.path(&format!("{name}.spawned")))
+    }
+
+    /// What a control plane says that does not start.
+    async fn refused_start(&self, name: &str, etcd: Option<&Etcd>) -> String {
+        let mut process = self.spawn(name, etcd, free_address());
         let ended = eventually("the process ends", async || process.ended()).await;
         assert!(!ended.success(), "{}", process.log());
         process.log()
@@ -194,12 +200,47 @@ async fn a_log_moves_to_etcd_and_back_and_stays_the_one_it_was() {
         let refusal = kept.refused_start(name, Some(&etcd)).await;
         assert!(refusal.contains("was moved away"), "{refusal}");
     }
+    let said = kept.migrate(&etcd_place(&etcd), &kept.sled("four"));
+    assert!(said.stderr.contains("to another directory"), "{}", said.stderr);
+    let said = kept.migrate(&kept.sled("three"), &etcd_place(&etcd));
+    assert!(said.stderr.contains("what is left of this log"), "{}", said.stderr);
     let mut plane = kept.start("three", None).await;
     signs(&plane, &backend, REPORTS, revision).await;
     plane.management().rebind("orders", "orders", RELEASE).await;
     kept.verify("", &Cli::to(&plane.uri()));
     plane.process.stop().await;
     kept.verify_directory("three");
+}
+
+#[tokio::test]
+async fn a_node_that_was_there_before_goes_on_by_deltas_and_signs_meanwhile() {
+    let (etcd, backend) = (Etcd::start(), Backend::start().await);
+    let kept = Kept::make(&backend).await;
+    let mut plane = kept.start("one", None).await;
+    let next = free_address();
+    let planes = vec![plane.uri(), format!("http://{next}")];
+    let node = node_with(&plane.uri(), "node-1", |config| config.control_planes = planes).await;
+    soon("the binding", node.wait_for(kept.revision)).await;
+    plane.process.stop().await;
+    kept.migrated(&kept.sled("one"), &etcd_place(&etcd));
+    assert_eq!(get(node.proxy_address(), "/orders").await.status, 200);
+    ORDERS.assert_signed(&backend.last());
+
+    let _plane = kept.spawn("one", Some(&etcd), next);
+    let management = Management::to(&format!("http://{next}"));
+    eventually("it has come back", async || {
+        let request = countersign_proto::v1::GetNodeRequest { node: "node-1".to_owned() };
+        management.nodes().get_node(request).await.ok()
+    })
+    .await;
+    management.create_key(&REPORTS).await;
+    let revision = management.rebind("reports", "orders", RELEASE).await;
+    soon("the other binding", node.wait_for(revision)).await;
+    assert_eq!(get(node.proxy_address(), "/orders").await.status, 200);
+    REPORTS.assert_signed(&backend.last());
+    let known = management.node("node-1").await;
+    assert_eq!(known.snapshots_sent, 0, "it went on by deltas: {known:?}");
+    soon("the node's end", node.shutdown()).await;
 }
 
 #[tokio::test]

@@ -187,6 +187,31 @@ async fn a_log_that_goes_on_by_itself_after_a_stop_is_moved_with_what_it_has_the
 }
 
 #[tokio::test]
+async fn while_etcd_is_away_a_migration_waits_a_moment_and_goes_on_when_it_is_called_again() {
+    let (mut etcd, backend) = (Etcd::start(), Backend::start().await);
+    let mut kept = Kept::make(&backend).await;
+    kept.grow("one");
+    let there = kept.migration(&etcd, "one");
+    let kept = tokio::task::spawn_blocking(move || {
+        let ended = migrate::to_etcd(&there, &mut |progress| {
+            if progress.doing == Doing::Copying && progress.revision > 0 {
+                etcd.kill();
+            }
+            true
+        });
+        let error = ended.unwrap_err();
+        assert!(matches!(error, MigrateError::Etcd(_)), "{error}");
+        assert!(!is_marked(&there.data_dir), "nothing is given up");
+        etcd.go_on();
+        let moved = migrate::to_etcd(&there, &mut |_| true).unwrap();
+        assert!(moved.copied < moved.head.revision, "some was there");
+        assert!(kept.starts_on_etcd(&etcd));
+        kept
+    });
+    kept.await.unwrap().verify_directory("one");
+}
+
+#[tokio::test]
 async fn a_migration_that_is_killed_is_finished_by_the_same_command() {
     let (etcd, backend) = (Etcd::start(), Backend::start().await);
     let mut kept = Kept::make(&backend).await;
