@@ -1,7 +1,7 @@
 //! `countersign log migrate`
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Instant;
 
@@ -139,14 +139,16 @@ pub(super) async fn run(args: Migrate, globals: &Globals) -> Result<(), Failure>
         "seconds": seconds,
     });
     let next =
-        if is_to_etcd { after_to_etcd(&args.from) } else { after_from_etcd(&args.to, prefix) };
-    globals.output().value(&value, || told(&moved, &args.from, &args.to, seconds, &next))
+        || if is_to_etcd { next_on_etcd(directory, prefix) } else { next_alone(directory, prefix) };
+    globals
+        .output()
+        .value(&value, || format!("{}\n{}", told(&moved, &args.from, &args.to, seconds), next()))
 }
 
-fn told(moved: &Moved, from: &Place, to: &Place, seconds: f64, next: &str) -> String {
+fn told(moved: &Moved, from: &Place, to: &Place, seconds: f64) -> String {
     format!(
         "moved: log {} up to revision {}, from {from} to {to}, {} events in {seconds:.1} s\n  \
-         the same on both sides: chain, head {}, state {}; {} secrets open\n{next}",
+         the same on both sides: chain, head {}, state {}; secrets that open: {}",
         moved.log_id,
         moved.head.revision,
         moved.copied,
@@ -156,20 +158,19 @@ fn told(moved: &Moved, from: &Place, to: &Place, seconds: f64, next: &str) -> St
     )
 }
 
-fn after_to_etcd(from: &Place) -> String {
-    let directory = from.to_string();
-    let directory = directory.trim_start_matches("sled:");
+fn next_on_etcd(directory: &Path, prefix: &str) -> String {
+    let directory = directory.display();
     format!(
         "next:\n  \
-         1. start control planes with --log etcd, the first one on {directory}, which is a replica's copy now,\n     \
-            the others on new directories; all with this master key (--master-key-file)\n  \
+         1. start control planes with --log etcd --etcd-prefix {prefix}, the first one on\n     \
+            {directory}, which is a replica's copy now, the others on new directories;\n     \
+            all with this master key (--master-key-file)\n  \
          2. name all of them to the nodes (--control-plane A,B,C)"
     )
 }
 
-fn after_from_etcd(to: &Place, prefix: &str) -> String {
-    let directory = to.to_string();
-    let directory = directory.trim_start_matches("sled:");
+fn next_alone(directory: &Path, prefix: &str) -> String {
+    let directory = directory.display();
     format!(
         "next:\n  \
          1. start one control plane on {directory}, without --log etcd, with this master key\n  \
