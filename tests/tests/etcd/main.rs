@@ -12,6 +12,8 @@ mod admission;
 mod forwarding;
 mod fresh;
 mod full;
+#[path = "../cluster/members.rs"]
+mod members;
 mod migrating;
 mod replicas;
 

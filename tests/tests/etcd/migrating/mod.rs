@@ -1,5 +1,6 @@
 //! A log that moves to etcd and back: what is the same afterwards, and what goes on from where.
 
+mod elections;
 mod refusals;
 mod secured;
 mod stops;

@@ -30,7 +30,7 @@ const STEPS_MAX: usize = 60;
 
 impl Kept {
     /// Adds events until there is something to stop in the middle of.
-    fn grow(&mut self, name: &str) {
+    pub(super) fn grow(&mut self, name: &str) {
         let path = self.path(name);
         let log_id = StillLog::id_at(&path).unwrap();
         let master = MasterKey::load(&self.path("master.key")).unwrap();
@@ -46,10 +46,10 @@ impl Kept {
         self.revision = log.head().revision;
     }
 
-    fn migration(&self, etcd: &Etcd, name: &str) -> Migration {
+    pub(super) fn migration(&self, endpoints: &[String], name: &str) -> Migration {
         Migration {
             data_dir: self.path(name),
-            etcd: config(etcd),
+            etcd: config(endpoints),
             master_key: Some(MasterKeySource::File(self.path("master.key"))),
         }
     }
@@ -57,14 +57,18 @@ impl Kept {
     /// Whether a control plane would go on from what is in etcd.
     fn starts_on_etcd(&self, etcd: &Etcd) -> bool {
         let directory = tempfile::tempdir_in(self.scratch.path()).unwrap();
-        let joined =
-            EtcdLog::join(&config(etcd), directory.path(), LogId::from_bytes([9; 16]), "x");
+        let joined = EtcdLog::join(
+            &config(&[etcd.endpoint()]),
+            directory.path(),
+            LogId::from_bytes([9; 16]),
+            "x",
+        );
         joined.is_ok()
     }
 }
 
-fn config(etcd: &Etcd) -> EtcdConfig {
-    let (endpoints, files) = (vec![etcd.endpoint()], countersign_transport::ClientFiles::default());
+fn config(endpoints: &[String]) -> EtcdConfig {
+    let (endpoints, files) = (endpoints.to_vec(), countersign_transport::ClientFiles::default());
     EtcdConfig {
         access: EtcdAccess { endpoints, files, credentials: None },
         prefix: "countersign".into(),
@@ -129,7 +133,7 @@ async fn a_migration_goes_on_wherever_it_was_stopped_and_both_sides_never_start(
     kept.grow("one");
     let (one, two) = (kept.path("one"), kept.path("two"));
     let kept = tokio::task::spawn_blocking(move || {
-        let there = kept.migration(&etcd, "one");
+        let there = kept.migration(&[etcd.endpoint()], "one");
         let moved = stopped_at_each_step(
             |report| migrate::to_etcd(&there, report),
             // Before it has begun there is nothing, which another log may take.
@@ -138,7 +142,7 @@ async fn a_migration_goes_on_wherever_it_was_stopped_and_both_sides_never_start(
         assert!(is_marked(&one) && kept.starts_on_etcd(&etcd));
         assert_eq!(moved.head.revision, kept.revision);
 
-        let back = kept.migration(&etcd, "two");
+        let back = kept.migration(&[etcd.endpoint()], "two");
         let again = stopped_at_each_step(
             |report| migrate::from_etcd(&back, report),
             || assert!(is_marked(&two), "while etcd may still be gone on from"),
@@ -160,7 +164,7 @@ async fn a_log_that_goes_on_by_itself_after_a_stop_is_moved_with_what_it_has_the
     let (etcd, backend) = (Etcd::start(), Backend::start().await);
     let mut kept = Kept::make(&backend).await;
     kept.grow("one");
-    let there = kept.migration(&etcd, "one");
+    let there = kept.migration(&[etcd.endpoint()], "one");
     let stopped = tokio::task::spawn_blocking(move || {
         let begun = |progress: Progress| progress.doing != Doing::Copying || progress.revision == 0;
         let stopped = migrate::to_etcd(&there, &mut { begun });
@@ -191,7 +195,7 @@ async fn while_etcd_is_away_a_migration_waits_a_moment_and_goes_on_when_it_is_ca
     let (mut etcd, backend) = (Etcd::start(), Backend::start().await);
     let mut kept = Kept::make(&backend).await;
     kept.grow("one");
-    let there = kept.migration(&etcd, "one");
+    let there = kept.migration(&[etcd.endpoint()], "one");
     let kept = tokio::task::spawn_blocking(move || {
         let ended = migrate::to_etcd(&there, &mut |progress| {
             if progress.doing == Doing::Copying && progress.revision > 0 {
