@@ -10,6 +10,7 @@ use countersign_transport::{CertificateFiles, ClientFiles};
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
+use crate::moment::Lifetime;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Log {
@@ -44,6 +45,12 @@ pub(crate) struct SharingArgs {
 
     #[command(flatten)]
     access: EtcdArgs,
+
+    /// Have etcd forget its own history when it is so old, such as 1h: what keys held before, in all of
+    /// etcd, not of this log alone. Left out: etcd does as it is told otherwise
+    #[arg(long, value_name = "TIME", env = "COUNTERSIGN_ETCD_COMPACT_AFTER")]
+    #[arg(hide_env_values = true)]
+    etcd_compact_after: Option<Lifetime>,
 
     /// Where the other replicas reach this one, to send on what it has to decide; left out: --listen
     #[arg(long, value_name = "URL", env = "COUNTERSIGN_ADVERTISE", hide_env_values = true)]
@@ -122,6 +129,7 @@ impl SharingArgs {
         let (advertise, replica_ca) = (self.advertise.unwrap_or(listen), self.replica_ca);
         let replicas = ClientFiles { ca: replica_ca.clone(), own: None };
         replicas.check().map_err(|error| Failure::usage(error.to_string()))?;
-        Ok(Some(EtcdConfig { access, prefix, advertise, replica_ca }))
+        let compact_after = self.etcd_compact_after.map(|age| age.0);
+        Ok(Some(EtcdConfig { access, prefix, advertise, replica_ca, compact_after }))
     }
 }

@@ -138,6 +138,19 @@ impl Client {
         .await
     }
 
+    /// Has it forget what was before a revision: what keys held then and hold no longer. That it was
+    /// forgotten already is no error.
+    pub async fn compact(&self, revision: i64, within: Duration) -> Result<(), Error> {
+        let asked = pb::CompactionRequest { revision };
+        let compacted = self.call(within, &asked, |channel, request| async move {
+            match kv(channel).compact(request).await {
+                Err(status) if status.message().contains("has been compacted") => Ok(()),
+                answer => answer.map(drop),
+            }
+        });
+        compacted.await
+    }
+
     pub async fn grant(&self, ttl: Duration, within: Duration) -> Result<Lease, Error> {
         let asked = pb::LeaseGrantRequest { ttl: ttl.as_secs().cast_signed(), id: 0 };
         let granted = self.call(within, &asked, |channel, request| async move {

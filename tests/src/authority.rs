@@ -162,6 +162,7 @@ impl Authority {
                 prefix: "countersign".to_owned(),
                 advertise: format!("https://{}", config.listen),
                 replica_ca: Some(self.certificate()),
+                compact_after: None,
             });
         })
         .await

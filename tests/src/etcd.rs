@@ -46,6 +46,11 @@ impl Etcd {
 
     /// Asks it over its JSON interface, in clear text, and returns the answer's body.
     pub fn ask(&self, path: &str, body: &str) -> String {
+        self.try_ask(path, body).unwrap()
+    }
+
+    /// The same, or the body of its refusal.
+    pub fn try_ask(&self, path: &str, body: &str) -> Result<String, String> {
         let mut stream = TcpStream::connect(self.client).unwrap();
         let (host, length) = (self.client, body.len());
         let head = format!("POST /v3/{path} HTTP/1.0\r\nHost: {host}\r\nContent-Length: {length}");
@@ -53,8 +58,8 @@ impl Etcd {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        assert!(head.split(' ').nth(1) == Some("200"), "{path}: {answer}");
-        body.to_owned()
+        let is_done = head.split(' ').nth(1) == Some("200");
+        if is_done { Ok(body.to_owned()) } else { Err(body.to_owned()) }
     }
 
     /// SIGKILL, and its end.

@@ -23,6 +23,7 @@ pub(crate) fn open(etcd: &Etcd, directory: &Path) -> EtcdLog {
 fn try_open(etcd: &Etcd, directory: &Path, log_id: LogId) -> Result<EtcdLog, OpenError> {
     let config = EtcdConfig {
         replica_ca: None,
+        compact_after: None,
         access: EtcdAccess {
             endpoints: vec![etcd.endpoint()],
             files: countersign_transport::ClientFiles::default(),

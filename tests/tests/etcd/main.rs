@@ -12,6 +12,7 @@ mod admission;
 mod forwarding;
 mod fresh;
 mod full;
+mod housekeeping;
 #[path = "../cluster/members.rs"]
 mod members;
 mod migrating;

@@ -20,6 +20,11 @@ impl Sample {
         self.latencies.len() as f64 / self.took.as_secs_f64()
     }
 
+    #[allow(dead_code, reason = "not each of the measurements that take this file counts")]
+    pub(crate) fn count(&self) -> usize {
+        self.latencies.len()
+    }
+
     pub(crate) fn quantile_us(&self, percent: usize) -> f64 {
         let at = self.latencies.len() * percent / 100;
         self.latencies.get(at).copied().unwrap_or_default().as_secs_f64() * 1e6

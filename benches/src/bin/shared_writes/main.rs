@@ -8,10 +8,12 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::cast_precision_loss,
     reason = "a measurement that cannot go on panics"
 )]
 
 mod bare;
+mod fill;
 #[path = "../durable_writes/gateway.rs"]
 mod gateway;
 #[path = "../durable_writes/sample.rs"]
@@ -24,6 +26,7 @@ use std::time::Duration;
 use countersign_tests::{ControlPlaneProcess, Etcd};
 
 use bare::BareEtcd;
+use fill::fill;
 use gateway::{Ask, CLIENTS, Gateway};
 use sample::{Sample, median};
 
@@ -35,6 +38,8 @@ Writes per second and their latency through replicas on etcd, beside bare transa
 
     --rounds N        rounds with one replica, and as many with three (5)
     --turn-ms MS      how long each of the turns of a round takes (800)
+    --fill N          instead: writes N events by 64 clients, and a tenth of that by one, and says
+                      how many bytes each takes in etcd
     --etcd URL        an etcd that runs already; else one of one member is started
     --directory DIR   where the replicas' data directories go (beside the binary)
     --help            this";
@@ -42,6 +47,7 @@ Writes per second and their latency through replicas on etcd, beside bare transa
 struct Settings {
     rounds: usize,
     turn: Duration,
+    fill: usize,
     etcd: Option<String>,
     directory: PathBuf,
 }
@@ -51,6 +57,7 @@ impl Settings {
         let mut settings = Self {
             rounds: 5,
             turn: Duration::from_millis(800),
+            fill: 0,
             etcd: None,
             directory: beside_the_binary(),
         };
@@ -66,6 +73,7 @@ impl Settings {
                 "--turn-ms" => {
                     settings.turn = Duration::from_millis(value.parse().expect("milliseconds"));
                 }
+                "--fill" => settings.fill = number(),
                 "--etcd" => settings.etcd = Some(value),
                 "--directory" => settings.directory = value.into(),
                 _ => panic!("{flag} is no flag of this; --help tells them"),
@@ -86,6 +94,10 @@ async fn main() {
 
     let mut planes = vec![start("one").await];
     let mut at_leader = Gateway::on(&planes[0]).await;
+    if let (Some(etcd), 1..) = (&own, settings.fill) {
+        fill(&mut at_leader, settings.fill, CLIENTS, etcd).await;
+        return fill(&mut at_leader, settings.fill / 10, 1, etcd).await;
+    }
     let turn = settings.turn;
     let mut bare = BareEtcd::at(&endpoint, &log, CLIENTS).await;
     println!("an append has {} bytes of frames; {} rounds\n", bare.frame_bytes(), settings.rounds);

@@ -109,6 +109,7 @@ pub(super) async fn run(args: Migrate, globals: &Globals) -> Result<(), Failure>
         prefix: prefix.clone(),
         advertise: String::new(),
         replica_ca: None,
+        compact_after: None,
     };
     let (data_dir, master_key) = (directory.clone(), args.master_key.source()?);
     let migration = Migration { data_dir, etcd, master_key };

@@ -44,6 +44,8 @@ pub struct EtcdConfig {
     pub advertise: String,
     /// Who vouches for the other replicas; none: whom the system trusts.
     pub replica_ca: Option<PathBuf>,
+    /// After this time etcd is told to forget its history, all of it, whosever it is; none: never.
+    pub compact_after: Option<Duration>,
 }
 
 /// The log in etcd.

@@ -4,6 +4,7 @@
 //! Owns the order of an append: etcd first, then the copy.
 
 mod cluster;
+mod housekeeping;
 mod keys;
 mod lead;
 mod moving;
@@ -23,6 +24,7 @@ pub use lead::Standing;
 pub(crate) use moving::{FarLog, Moving, There, Turn};
 
 use self::cluster::{Cluster, Commit};
+use self::housekeeping::forget_history;
 use self::keys::EtcdKeys;
 use self::lead::Lead;
 use super::data_dir::{Identity, read_identity};
@@ -149,6 +151,10 @@ impl EtcdLog {
         log.follow().map_err(|error| shared(&config.prefix, &error))?;
         log.cluster.spawn(log.lead.clone().feel());
         log.cluster.spawn(log.lead.clone().race());
+        if let Some(age) = config.compact_after {
+            let (client, keys) = (log.cluster.client.clone(), log.cluster.keys.clone());
+            log.cluster.spawn(forget_history(client, keys, log.lead.clone(), age));
+        }
         let mut standing = log.lead.standings();
         let decided = |standing: &Standing| {
             !matches!(standing, Standing::Following { leader: None, why: None })

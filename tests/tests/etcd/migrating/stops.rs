@@ -74,6 +74,7 @@ fn config(endpoints: &[String]) -> EtcdConfig {
         prefix: "countersign".into(),
         advertise: String::new(),
         replica_ca: None,
+        compact_after: None,
     }
 }
 
