@@ -85,3 +85,19 @@ test('the whole filtered audit is exported, with all its pages, and its progress
   assert.ok(csv.lines.slice(1).every((line) => line.includes(',api_created,')));
   assert.deepEqual(page.wrong, []);
 });
+
+test('of many nodes fifty are shown, and one is found by its name', async () => {
+  const { Nodes } = await services();
+  const nodes = createClient(Nodes, createGrpcWebTransport({ baseUrl: plane.console }));
+  // Names that are refused are known without a node that has them.
+  for (let at = 0; at < 60; at++) await nodes.revokeNode({ node: `edge-${String(at).padStart(2, '0')}`, force: true });
+  const page = await open(chrome, plane, { path: '/nodes' });
+  await page.getByText('1–50 of 60').waitFor();
+  await page.getByRole('button', { name: 'Next' }).click();
+  await page.getByText('51–60 of 60').waitFor();
+  await page.getByRole('searchbox').fill('EDGE-07');
+  await page.getByRole('row', { name: /edge-07.* revoked/ }).waitFor();
+  assert.equal(await page.getByRole('row', { name: /edge-/ }).count(), 1);
+  await page.getByRole('searchbox').fill('nobody');
+  await page.getByText('No node has such a name').waitFor();
+});

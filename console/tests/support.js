@@ -12,12 +12,16 @@ export const BINARY = process.env.COUNTERSIGN ?? join(ROOT, process.env.CARGO_TA
 const AXE = readFileSync(join(import.meta.dirname, '../node_modules/axe-core/axe.min.js'), 'utf8');
 const WAIT_MS_MAX = 20_000;
 
+/** Not of those that the system gives to whoever connects, which could take it before it is used. */
 export async function freePort() {
-  const server = createServer();
-  await new Promise((done) => server.listen(0, '127.0.0.1', done));
-  const { port } = server.address();
-  await new Promise((done) => server.close(done));
-  return port;
+  for (;;) {
+    const port = 10_240 + Math.floor(Math.random() * 20_000);
+    const server = createServer();
+    const isFree = await new Promise((done) => server.once('error', () => done(false)).listen(port, '127.0.0.1', () => done(true)));
+    if (!isFree) continue;
+    await new Promise((done) => server.close(done));
+    return port;
+  }
 }
 
 /** Calls until the answer is truthy. */
@@ -77,8 +81,12 @@ export async function dev(more = []) {
 export async function controlPlane(more = [], scheme = 'http') {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-console-'));
   const [listen, console, status] = [await freePort(), await freePort(), await freePort()].map((port) => `127.0.0.1:${port}`);
-  const child = spawn(BINARY, ['control-plane', ...(scheme === 'http' ? ['--plaintext'] : []), '--data-dir', join(folder, 'data'), '--listen', listen, '--console-listen', console, '--status-listen', status, '--log-level', 'warn', ...more], { stdio: 'ignore' });
-  await until('the control plane', async () => (await fetch(`http://${status}/ready`)).ok);
+  const child = spawn(BINARY, ['control-plane', ...(scheme === 'http' ? ['--plaintext'] : []), '--data-dir', join(folder, 'data'), '--listen', listen, '--console-listen', console, '--status-listen', status, '--log-level', 'warn', ...more], { stdio: ['ignore', 'ignore', 'pipe'] });
+  let said = '';
+  child.stderr.on('data', (text) => (said += text));
+  await until('the control plane', async () => (await fetch(`http://${status}/ready`)).ok).catch((error) => {
+    throw new Error(`${error}\n${said}`);
+  });
   return {
     console: `${scheme}://${console}`,
     grpc: `${scheme}://${listen}`,

@@ -8,16 +8,24 @@ import { Link } from '../router';
 import { nodes as asking } from '../rpc';
 import { may } from '../session';
 import { t } from '../texts';
-import { Badge, Button, Command, Empty, Field, Note, PageHead, TextInput, Time, Wrong, isOver, rate } from '../ui/basics';
+import { Badge, Button, Command, Empty, Field, Note, PageHead, Search, TextInput, Time, Wrong, isOver, rate } from '../ui/basics';
 import { Dialog } from '../ui/dialog';
-import { type Column, Skeleton, Table } from '../ui/table';
+import { type Column, Pager, Skeleton, Table } from '../ui/table';
 import { useCall } from './key_change';
 import { CreateNodeToken, NodeTokens, Scope } from './node_tokens';
+
+const PAGE = 50;
 
 export function NodesPage() {
   const [revoked, setRevoked] = useState<Node>();
   const [token, setToken] = useState<{ name?: string; asRelay?: boolean }>();
-  const rows = [...nodes.value.values()].sort((one, two) => one.name.localeCompare(two.name));
+  const [text, setText] = useState('');
+  const [wanted, setFrom] = useState(0);
+  const all = [...nodes.value.values()];
+  const found = all.filter((node) => node.name.toLowerCase().includes(text.trim().toLowerCase())).sort((one, two) => one.name.localeCompare(two.name));
+  // Nodes may have gone meanwhile.
+  const from = wanted < found.length ? wanted : 0;
+  const rows = found.slice(from, from + PAGE);
   const columns: Column<Node>[] = [
     { name: 'node', title: t.nodes.node, wide: true, cell: (node) => <span><span class="strong">{node.name}</span> {node.relay && <Badge>{t.nodes.relay}</Badge>}<br /><span class="muted small">{node.address}{node.via && `, ${t.nodes.via} ${node.via}`}</span></span> },
     { name: 'state', title: t.nodes.state, cell: (node) => <State node={node} /> },
@@ -39,9 +47,16 @@ export function NodesPage() {
   return (
     <>
       <PageHead title={t.nodes.title} lead={t.nodes.lead}>{may('administer') && <Button kind="primary" icon="plus" onClick={() => setToken({})}>{t.nodes.add}</Button>}</PageHead>
-      {connected.value === 'starting' && rows.length === 0 && <Skeleton />}
-      {connected.value !== 'starting' && rows.length === 0 && <Empty icon="node" title={t.nodes.none} action={<Command label={t.done.cli} text="countersign data-plane --node edge-1 --control-plane https://CONTROL-PLANE:7400" />}>{t.nodes.noneHint}</Empty>}
-      {rows.length > 0 && <div class="card flush"><Table caption={t.nodes.title} rows={rows} columns={columns} id={(node) => node.name} nameOf={(node) => node.name} /></div>}
+      {connected.value === 'starting' && all.length === 0 && <Skeleton />}
+      {connected.value !== 'starting' && all.length === 0 && <Empty icon="node" title={t.nodes.none} action={<Command label={t.done.cli} text="countersign data-plane --node edge-1 --control-plane https://CONTROL-PLANE:7400" />}>{t.nodes.noneHint}</Empty>}
+      {all.length > 0 && <div class="filters" role="search" aria-label={t.common.filters}><Search value={text} onText={(next) => { setText(next); setFrom(0); }} label={t.keys.search} /></div>}
+      {all.length > 0 && found.length === 0 && <Empty icon="search" title={t.nodes.noneFound}>{t.nodes.noneFoundHint}</Empty>}
+      {rows.length > 0 && (
+        <div class="card flush">
+          <Table caption={t.nodes.title} rows={rows} columns={columns} id={(node) => node.name} nameOf={(node) => node.name} />
+          {found.length > PAGE && <Pager from={from} shown={rows.length} total={found.length} onBack={from > 0 ? () => setFrom(from - PAGE) : undefined} onOn={from + PAGE < found.length ? () => setFrom(from + PAGE) : undefined} />}
+        </div>
+      )}
       {may('administer') && <NodeTokens />}
       {token && <CreateNodeToken {...token} onClose={() => setToken(undefined)} />}
       {revoked && <RevokeNode node={revoked} onClose={() => setRevoked(undefined)} />}
@@ -51,6 +66,7 @@ export function NodesPage() {
 
 function State({ node }: { node: Node }) {
   if (node.revokeTime) return <Badge kind="bad">{t.nodes.revoked}</Badge>;
+  if (!node.connected && !node.connectTime) return <Badge kind="warn" title={t.nodes.unseenHint}>{t.nodes.unseen}</Badge>;
   if (!node.connected) return <Badge kind="bad">{t.nodes.gone}</Badge>;
   if (node.stale) return <Badge kind="warn">{t.nodes.stale}</Badge>;
   if (!node.inSync && !node.relay && node.lagRevisions === 0n) return <Badge kind="warn">{t.nodes.differs}</Badge>;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use countersign_proto::v1::{
-    Ack, ListNodesRequest, Nack, NodeCounts, ResourceKind, WatchNodesRequest,
+    Ack, ListNodesRequest, Nack, NodeCounts, ResourceKind, RevokeNodeRequest, WatchNodesRequest,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -111,6 +111,19 @@ async fn a_watch_tells_all_and_then_what_changed() {
         }
     };
     assert_eq!(soon("news of the node that is gone", gone).await.name, "edge-2");
+}
+
+#[tokio::test]
+async fn a_watch_tells_of_names_that_are_revoked_though_nobody_has_seen_them() {
+    let plane = Plane::start().await;
+    let request = RevokeNodeRequest { node: "stolen".into(), force: true, ..Default::default() };
+    plane.nodes().revoke_node(request).await.unwrap();
+    let request = WatchNodesRequest::default();
+    let mut watch = plane.nodes().watch_nodes(request).await.unwrap().into_inner();
+    let told = soon("all nodes", watch.message()).await.unwrap().unwrap();
+    let [node] = told.nodes.as_slice() else { panic!("one node: {told:?}") };
+    assert_eq!((node.name.as_str(), node.connected), ("stolen", false));
+    assert!(node.revoke_time.is_some() && node.connect_time.is_none());
 }
 
 #[tokio::test]

@@ -1,7 +1,11 @@
 //! Nodes that were enrolled or revoked, as callers see them, and how one is revoked.
 
+use std::collections::BTreeMap;
+
+use countersign_feed::nodes::NodeStatus;
 use countersign_proto::convert::timestamp;
 use countersign_proto::v1;
+use countersign_shared::id::EnvironmentId;
 use countersign_shared::node::{KnownNode, NodeRole};
 use countersign_shared::state::State;
 use countersign_shared::text::NodeName;
@@ -11,6 +15,30 @@ use super::tokens;
 use crate::api::Api;
 use crate::api::write::{Caller, Write};
 use crate::command::Command;
+use crate::engine::View;
+
+/// All that were seen, enrolled or revoked, by name; of one environment, if it is named.
+pub(super) fn listed(
+    api: &Api,
+    view: &View,
+    environment: Option<EnvironmentId>,
+) -> BTreeMap<String, NodeStatus> {
+    let mut all: BTreeMap<String, NodeStatus> = api.nodes.list().into_iter().collect();
+    for name in view.state.nodes().known().keys() {
+        all.entry(name.to_string()).or_default();
+    }
+    let Some(environment) = environment else { return all };
+    // What nobody has heard of for a day is of those environments that it may ask for.
+    let may_ask = |name: &str| {
+        let enrolment = view.state.nodes().get(name).and_then(|node| node.enrolment.as_ref());
+        enrolment.is_some_and(|it| it.scope.allows(environment))
+    };
+    all.retain(|name, node| match node.environments.as_slice() {
+        [] => may_ask(name),
+        served => served.contains(&environment),
+    });
+    all
+}
 
 /// Streams of the node end by themselves: each looks whether its node is still let in.
 pub(super) async fn revoke(

@@ -6,7 +6,6 @@ mod tokens;
 mod wait;
 mod watch;
 
-use std::collections::BTreeMap;
 use std::pin::Pin;
 
 use countersign_feed::nodes::NodeStatus;
@@ -61,22 +60,9 @@ impl Nodes for Api {
         let view = self.engine.view();
         let environment =
             named(&request.environment, |text| Ok(find_environment(&view.state, text)?.fields.id))?;
-        let mut all: BTreeMap<String, NodeStatus> = self.nodes.list().into_iter().collect();
-        for name in view.state.nodes().known().keys() {
-            all.entry(name.to_string()).or_default();
-        }
-        // What nobody has heard of for a day is of those environments that it may ask for.
-        let may_ask = |name: &str, environment| {
-            let enrolment = view.state.nodes().get(name).and_then(|node| node.enrolment.as_ref());
-            enrolment.is_some_and(|it| it.scope.allows(environment))
-        };
-        let mut wanted = all.into_iter().filter(|(name, node)| {
-            let serves = |environment| match node.environments.as_slice() {
-                [] => may_ask(name, environment),
-                served => served.contains(&environment),
-            };
-            name.as_str() > request.page_token.as_str() && environment.is_none_or(serves)
-        });
+        let listed = known::listed(self, &view, environment);
+        let mut wanted =
+            listed.into_iter().filter(|(name, _)| name.as_str() > request.page_token.as_str());
         let showing = Showing { api: self, view: &view };
         let nodes: Vec<v1::Node> =
             wanted.by_ref().take(size).map(|(name, node)| showing.node(name, node)).collect();

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tonic::{Code, Status};
 
+use super::known;
 use super::shown::Showing;
 use crate::api::{Api, status, stopped};
 
@@ -54,10 +55,7 @@ fn news(
     let showing = Showing { api, view: &view };
     let mut nodes = Vec::new();
     let mut former = std::mem::take(told);
-    for (name, status) in api.nodes.list() {
-        if environment.is_some_and(|id| !status.environments.contains(&id)) {
-            continue;
-        }
+    for (name, status) in known::listed(api, &view, environment) {
         let node = showing.node(name.clone(), status);
         if former.remove(&name).as_ref().map(essence) != Some(essence(&node)) {
             nodes.push(node.clone());
