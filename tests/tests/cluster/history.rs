@@ -64,6 +64,10 @@ impl History {
         self.0.asked_again.fetch_add(1, Relaxed);
     }
 
+    pub(crate) fn asked_again(&self) -> usize {
+        self.0.asked_again.load(Relaxed)
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.0.written.lock().unwrap().len()
     }

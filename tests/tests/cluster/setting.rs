@@ -155,6 +155,21 @@ impl Setting {
         logs.swap_remove(0)
     }
 
+    /// How many snapshots all replicas have sent, when all nodes have what is newest now.
+    pub(crate) async fn snapshots_sent(&self) -> u64 {
+        let newest = self.newest().await;
+        let mut sent = 0;
+        for node in &self.nodes {
+            soon("what was written so far", node.wait_for(newest)).await;
+        }
+        for replica in &self.replicas {
+            let request = v1::ListNodesRequest { page_size: 100, ..Default::default() };
+            let listed = replica.management().nodes().list_nodes(request).await.unwrap();
+            sent += listed.into_inner().nodes.iter().map(|it| it.snapshots_sent).sum::<u64>();
+        }
+        sent
+    }
+
     /// The newest revision that any replica has.
     async fn newest(&self) -> u64 {
         let mut newest = 0;
