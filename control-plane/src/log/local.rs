@@ -227,4 +227,26 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_copy_is_anchored_no_further_than_it_is_durable_here_and_closed_with_all_of_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let open = || {
+            let dir = DataDir::open(directory.path(), LogId::from_bytes([1; 16])).unwrap();
+            let key = CheckpointKey::from_seed(&[3; 32].into(), dir.log_id());
+            let mut log = LocalLog::open(dir, key, Durability::Full).unwrap();
+            log.follow_behind().unwrap();
+            log
+        };
+        let mut log = open();
+        for expected in 0..20 {
+            log.append(expected, &[b"record".to_vec()]).unwrap();
+            let (anchored, _) = log.stored.anchor();
+            assert!((expected..=expected + 1).contains(&anchored.revision));
+        }
+        let head = log.head();
+        drop(log);
+        let again = open();
+        assert_eq!((again.head(), again.stored.anchor().0), (head, head));
+    }
 }
