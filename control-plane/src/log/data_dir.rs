@@ -79,18 +79,44 @@ impl Identity {
 impl DataDir {
     /// Locks the directory, and makes it, with a log of the id `new_log_id`, if it is new.
     pub fn open(path: &Path, new_log_id: LogId) -> Result<Self, OpenError> {
+        let dir = Self::begin(path)?;
+        let identity = read_identity(path)?;
+        if identity.is_none() && dir.replica()?.is_some() {
+            return Err(OpenError::Replica { directory: path.to_owned() });
+        }
+        dir.with(identity, new_log_id)
+    }
+
+    /// The same for a copy of a log in etcd. A new directory is known as a replica's before it is known
+    /// whose log it has: at no moment would a control plane begin an empty log there.
+    pub(crate) fn open_copy(path: &Path, log_id: LogId, replica: &str) -> Result<Self, OpenError> {
+        let dir = Self::begin(path)?;
+        let identity = read_identity(path)?;
+        if identity.is_none() && dir.replica()?.is_none() {
+            dir.become_replica(replica)?;
+        }
+        dir.with(identity, log_id)
+    }
+
+    /// Locked, and whose log it is still to be read.
+    fn begin(path: &Path) -> Result<Self, OpenError> {
         disk::create_directory(path)?;
         let lock = lock(path)?;
         disk::remove_unfinished(path)?;
-        let Identity { log_id, epoch } = match read_identity(path)? {
+        let log_id = LogId::from_bytes([0; 16]);
+        Ok(Self { path: path.to_owned(), log_id, epoch: 0, _lock: lock })
+    }
+
+    fn with(self, identity: Option<Identity>, new_log_id: LogId) -> Result<Self, OpenError> {
+        let Identity { log_id, epoch } = match identity {
             Some(identity) => identity,
-            None => create_identity(path, new_log_id)?,
+            None => create_identity(&self.path, new_log_id)?,
         };
         for directory in ["segments", "snapshots"] {
-            disk::create_directory(&path.join(directory))?;
-            disk::remove_unfinished(&path.join(directory))?;
+            disk::create_directory(&self.path.join(directory))?;
+            disk::remove_unfinished(&self.path.join(directory))?;
         }
-        Ok(Self { path: path.to_owned(), log_id, epoch, _lock: lock })
+        Ok(Self { log_id, epoch, ..self })
     }
 
     pub fn path(&self) -> &Path {
@@ -304,4 +330,31 @@ fn create_identity(directory: &Path, log_id: LogId) -> Result<Identity, OpenErro
 
 pub(super) fn write_identity(directory: &Path, identity: Identity) -> Result<(), DiskError> {
     disk::replace(&directory.join("identity"), identity.text().as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOG: LogId = LogId::from_bytes([1; 16]);
+
+    #[test]
+    fn a_copy_that_was_broken_off_at_any_moment_is_no_log_of_its_own() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("data");
+        DataDir::begin(&path).unwrap().become_replica("one").unwrap();
+        assert!(matches!(DataDir::open(&path, LOG), Err(OpenError::Replica { .. })));
+        assert!(!path.join("identity").exists());
+        let dir = DataDir::open_copy(&path, LOG, "two").unwrap();
+        assert_eq!(dir.replica().unwrap().as_deref(), Some("one"));
+        assert_eq!(dir.log_id(), LOG);
+    }
+
+    #[test]
+    fn a_log_of_its_own_is_made_no_copy_by_being_opened_as_one() {
+        let directory = tempfile::tempdir().unwrap();
+        drop(DataDir::open(directory.path(), LOG).unwrap());
+        let dir = DataDir::open_copy(directory.path(), LOG, "one").unwrap();
+        assert_eq!(dir.replica().unwrap(), None);
+    }
 }

@@ -138,7 +138,8 @@ fn prepared(
     identity: Identity,
     gone: Option<&Moving>,
 ) -> Result<DataDir, MigrateError> {
-    let mut dir = DataDir::open(path, identity.log_id)?;
+    let name = HEXLOWER.encode(&clock::new_id());
+    let mut dir = DataDir::open_copy(path, identity.log_id, &name)?;
     let place = || path.display().to_string();
     if dir.epoch() > identity.epoch {
         let (found, moved) = (dir.epoch(), identity.epoch);
@@ -159,7 +160,7 @@ fn prepared(
             let what = "it has this log, and goes on by itself".to_owned();
             return Err(MigrateError::NotEmpty { place: place(), what });
         }
-        (None, None) => dir.become_replica(&HEXLOWER.encode(&clock::new_id()))?,
+        (None, None) => dir.become_replica(&name)?,
     }
     while dir.epoch() < identity.epoch {
         dir.begin_epoch()?;

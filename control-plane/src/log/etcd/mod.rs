@@ -108,7 +108,7 @@ impl EtcdLog {
                 ));
             }
         };
-        let mut dir = DataDir::open(data_dir, identity.log_id)?;
+        let mut dir = DataDir::open_copy(data_dir, identity.log_id, replica)?;
         if dir.log_id() != identity.log_id || dir.epoch() > identity.epoch {
             return Err(shared(
                 &config.prefix,
