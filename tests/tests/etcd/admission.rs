@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use countersign_proto::v1;
 use countersign_tests::authority::Authority;
-use countersign_tests::{ControlPlaneProcess, Etcd, Process, eventually, free_address};
+use countersign_tests::{ControlPlaneProcess, Etcd, Process, eventually, free_address, get};
 use countersign_transport::ClientFiles;
 
 use super::ORDERS;
@@ -103,6 +103,7 @@ async fn a_name_and_its_password_open_an_etcd_that_asks_for_them_and_nothing_els
     etcd.ask("auth/role/grant", GRANT);
     etcd.ask("auth/enable", "{}");
     let way = Way::to(&etcd).with_user("countersign", PASSWORD);
+    let way = way.with("--etcd-compact-after", Path::new("1s"));
     let plane = way.starts().await;
     let management = plane.management();
     management.create_group("shop", &[]).await;
@@ -114,6 +115,17 @@ async fn a_name_and_its_password_open_an_etcd_that_asks_for_them_and_nothing_els
     assert!(said.contains("it asks for a user"), "{said}");
     let said = Way::to(&etcd).with_user("stranger", PASSWORD).refused_with().await;
     assert!(said.contains("permission denied") && said.contains("grant-permission"), "{said}");
+
+    let address = etcd.endpoint().trim_start_matches("http://").parse().unwrap();
+    eventually("such a user may have the history forgotten", async || {
+        let metrics = get(address, "/metrics").await;
+        let mut forgotten = metrics
+            .text()
+            .lines()
+            .filter_map(|line| line.strip_prefix("etcd_debugging_mvcc_db_compaction_keys_total "));
+        (forgotten.next()? != "0").then_some(())
+    })
+    .await;
 
     // etcd forgets the tokens that it gave.
     etcd.kill();
