@@ -79,7 +79,7 @@ test('from the login to the first binding it is eight clicks, with the line for 
     const line = () => page.getByRole('dialog').locator('.command code').innerText();
     await page.getByLabel('Token').fill(bearer);
     await click(button('Log in'));
-    await click(page.getByRole('link', { name: 'Signature Keys' }));
+    await click(page.getByRole('link', { name: 'Signature Keys', exact: true }));
     await click(button('Create Signature Key').first());
     await page.getByRole('dialog').getByLabel('Name').fill('partners');
     assert.equal(await line(), 'countersign key create partners --type hmac');
