@@ -1,14 +1,16 @@
 // What the browser tests share: a control plane or `countersign dev` of their own, Debian's
 // Chromium, and waiting for conditions.
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { chromium } from 'playwright-core';
 
 const ROOT = resolve(import.meta.dirname, '../..');
-export const BINARY = process.env.COUNTERSIGN ?? join(ROOT, process.env.CARGO_TARGET_DIR ?? 'target', 'debug/countersign');
+export const BINARY = process.env.COUNTERSIGN ?? resolve(ROOT, process.env.CARGO_TARGET_DIR ?? 'target', 'debug/countersign');
+// A test that waits for what was never started would wait for ever.
+if (!existsSync(BINARY)) throw new Error(`${BINARY} is not there: cargo build -p countersign, or say where it is in COUNTERSIGN`);
 const AXE = readFileSync(join(import.meta.dirname, '../node_modules/axe-core/axe.min.js'), 'utf8');
 const WAIT_MS_MAX = 20_000;
 
